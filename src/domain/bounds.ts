@@ -1,0 +1,96 @@
+/**
+ * Every bound of the service, with its unit in its name and its reason beside it (promise 8). Settings may move the
+ * ones that the contract lists; nothing else is allowed to invent a limit. The relations between them are asserted
+ * at the end of the file, so a careless edit stops the start instead of a sale.
+ */
+
+/** Lines of one order after lines of the same product are merged. */
+export const orderLinesMax = 100
+/** Units of one line. */
+export const lineQuantityMax = 10_000
+/** Units a product can ever have been stocked with: PostgreSQL's `integer`. */
+export const productUnitsMax = 2_147_483_647
+/** Minor units of one price: a billion, in a currency with two decimals ten million. */
+export const priceAmountMax = 1_000_000_000
+/** Minor units of an order's total. Sums are exact below it, in JavaScript and in PostgreSQL's `bigint`. */
+export const orderTotalMax = Number.MAX_SAFE_INTEGER
+/** Orders of one batch request. */
+export const batchOrdersMax = 500
+
+export const idempotencyKeyLengthMax = 255
+export const nameLengthMax = 200
+export const descriptionLengthMax = 5_000
+export const customerRefLengthMax = 200
+export const stockGroupLengthMax = 100
+export const movementReasonLengthMax = 500
+export const imageUrlLengthMax = 2_000
+export const emailLengthMax = 254
+export const passwordLengthMin = 8
+export const passwordLengthMax = 200
+
+export const bodySizeMaxBytes = 64 * 1024
+export const batchBodySizeMaxBytes = 1024 * 1024
+/** Nesting of a JSON body: ours needs five; a parser's stack is not for the caller to fill. */
+export const jsonDepthMax = 32
+
+export const pageSizeDefault = 20
+export const pageSizeMax = 100
+
+/** Shards of a database; fixed when it is created. */
+export const shardsDefault = 16
+/** One writer's connection each, within PostgreSQL's default of 100. */
+export const shardsMax = 64
+
+/** Commands waiting for one shard. At 10,000 orders a second it is the order deadline that drops, not the mailbox. */
+export const mailboxSizeDefault = 4_096
+export const mailboxSizeMax = 1_000_000
+/** Commands of one batch: beyond 512 a batch brings no throughput and only makes the next one wait. */
+export const batchSizeMaxDefault = 512
+export const batchSizeMaxMax = 4_096
+/** What a batch waits for company. None: a batch is what arrived while the last commit was in flight. */
+export const lingerDefaultMillis = 0
+export const lingerMaxMillis = 1_000
+
+/** How long an order may wait for its answer before its caller is told to try again. */
+export const orderDeadlineDefaultMillis = 5_000
+export const orderDeadlineMaxMillis = 15_000
+/** What a hold outlives: the longest order deadline, twice, so that no live order loses its hold. */
+export const holdTtlMillis = 30_000
+/** How often the sweeper looks for holds nobody consumed and for returns nobody applied. */
+export const sweepIntervalMillis = 1_000
+/** Holds or returns that one sweep hands to one shard. */
+export const sweepSizeMax = 500
+
+/** How long a commit may be silent before its outcome counts as unknown. */
+export const commitSilenceMaxMillis = 2_500
+/** How long a reading statement of a shard may take before it is given up. */
+export const factsSilenceMaxMillis = 2_500
+/** Between two attempts to settle an unknown outcome while PostgreSQL cannot be reached. */
+export const settlePauseMillis = 100
+/** How long a takeover waits for the old writer's lock before it terminates the backend that holds it. */
+export const takeoverLockMaxMillis = 2_000
+
+/** Products one shard keeps in memory; the least recently sold leave first. */
+export const shardProductsMax = 20_000
+/** Customers with a limit one shard keeps in memory. */
+export const shardCustomersMax = 50_000
+/** Orders over several shards in flight at once in one process. */
+export const coordinatedOrdersMax = 10_000
+/** Product-to-shard pairs kept by the router; they never change once written. */
+export const shardDirectoryMax = 100_000
+
+export const reservationTtlDefaultMillis = 15 * 60_000
+export const reservationTtlMaxMillis = 30 * 24 * 3_600_000
+
+/** Seconds a refused caller is asked to wait: long enough to matter, short enough for a sale. */
+export const retryAfterSeconds = 1
+
+const holds = (relation: boolean, sentence: string): void => {
+  if (!relation) throw new Error(`bounds: ${sentence}`)
+}
+holds(holdTtlMillis >= 2 * orderDeadlineMaxMillis, "a hold outlives the longest order deadline twice")
+holds(lineQuantityMax <= productUnitsMax, "one line fits a product")
+holds(priceAmountMax * lineQuantityMax * orderLinesMax <= orderTotalMax, "the dearest order has an exact total")
+holds(batchSizeMaxDefault <= mailboxSizeDefault, "a mailbox holds a batch")
+holds(commitSilenceMaxMillis < orderDeadlineDefaultMillis, "an unknown outcome can be settled within the deadline")
+holds(pageSizeDefault <= pageSizeMax, "the default page is a legal page")

@@ -1,0 +1,58 @@
+/**
+ * Everything the service may answer "no" with, as plain values: a refusal is a result, not an error, and one refusal
+ * never fails a batch. `code` is what callers see; `http/problems.ts` alone turns it into a status.
+ *
+ * The order in which an order's refusals are checked is `orderRefusalOrder`, written here once and held by a test:
+ * what is wrong with the request itself comes first, what only the crowd decides comes last.
+ */
+import type { ProductId } from "./ids.ts"
+import type { Currency, Money } from "./money.ts"
+
+export interface LineShortage {
+  readonly productId: ProductId
+  readonly requested: number
+  readonly available: number
+}
+
+/** Refusals of an order. Each leaves everything as it was, and the same key may be tried again. */
+export type OrderRefusal =
+  | { readonly code: "idempotency_key_reused" }
+  | { readonly code: "unknown_product"; readonly productIds: ReadonlyArray<ProductId> }
+  | { readonly code: "currency_mix"; readonly currencies: ReadonlyArray<Currency> }
+  | { readonly code: "not_on_sale"; readonly productId: ProductId; readonly saleStartsAtMillis: number | null }
+  | { readonly code: "price_changed"; readonly total: Money }
+  | {
+      readonly code: "limit_exceeded"
+      readonly productId: ProductId
+      readonly allowed: number
+      readonly had: number
+    }
+  | {
+      readonly code: "out_of_stock"
+      readonly lines: ReadonlyArray<LineShortage>
+      /** Whether only holds stand in the way, so that trying again may well succeed. */
+      readonly retryable: boolean
+    }
+
+export const orderRefusalOrder = [
+  "idempotency_key_reused",
+  "unknown_product",
+  "currency_mix",
+  "not_on_sale",
+  "price_changed",
+  "limit_exceeded",
+  "out_of_stock",
+] as const satisfies ReadonlyArray<OrderRefusal["code"]>
+
+/** Refusals of a merchant's stock movement. */
+export type MovementRefusal =
+  | { readonly code: "idempotency_key_reused" }
+  | { readonly code: "unknown_product"; readonly productIds: ReadonlyArray<ProductId> }
+  | { readonly code: "stock_is_sold"; readonly productId: ProductId; readonly available: number }
+  | { readonly code: "stock_too_large"; readonly productId: ProductId; readonly stocked: number }
+
+/**
+ * What the service itself could not do. `busy`: nothing happened, try again. `outcome_unknown`: it may have happened,
+ * ask again with the same key.
+ */
+export type Unavailable = { readonly code: "busy" } | { readonly code: "outcome_unknown" }
