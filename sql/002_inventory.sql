@@ -62,7 +62,8 @@ create table stock (
 ) with (fillfactor = 50);
 create index stock_on_the_shelf on stock (product_id) where in_stock;
 
--- Append-only. The first movement of a product is its creation, which has no key of its own.
+-- Append-only; a product's movements add up to its stocked. The first is its creation, whose caller is the product
+-- itself and whose key is 'created'.
 create table stock_movements (
   id uuid primary key,
   product_id uuid not null references products (id),
@@ -73,9 +74,6 @@ create table stock_movements (
   -- What it added to stocked and to available.
   delta integer not null check (delta <> 0 or kind = 'received'),
   reason text check (char_length(reason) <= 500),
-  -- The balance after it, as the writer left it.
-  stocked integer not null check (stocked >= 0),
-  available integer not null check (available between 0 and stocked),
   created_at timestamptz not null,
   unique (caller, key),
   check (case kind when 'received' then delta >= 0 when 'writtenOff' then delta < 0 else true end)
