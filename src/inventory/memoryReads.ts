@@ -1,0 +1,72 @@
+/**
+ * What a shard reads from the in-memory tables: products, facts, units, and what the sweeper looks for. Nothing here
+ * changes a row.
+ */
+import type { IdempotencyKey, Release, Return } from "../domain/commands.ts"
+import type { ProductId, Shard } from "../domain/ids.ts"
+import { type HoldRow, type MemoryTables, uniqueKey, unitsKey } from "./memoryTables.ts"
+import type { CustomerUnits, FactsRead, FactsRequest, ProductState } from "./ShardStore.ts"
+
+export const readProducts = (
+  tables: MemoryTables,
+  shard: Shard,
+  productIds: ReadonlyArray<ProductId>,
+): ReadonlyArray<ProductState> => {
+  const held = new Set(tables.holds.all().map((row) => row.productId))
+  return [...new Set(productIds)].flatMap((productId) => {
+    const product = tables.products.get(productId)
+    const stock = tables.stock.get(productId)
+    if (product === undefined || stock === undefined || product.shard !== shard) return []
+    const { shard: _, ...state } = product
+    return [{ ...state, stocked: stock.stocked, available: stock.available, mayHaveHolds: held.has(productId) }]
+  })
+}
+
+export const readFacts = (tables: MemoryTables, shard: Shard, request: FactsRequest): FactsRead => {
+  const wanted = new Set(request.holds.map(holdName))
+  const heldUnits = new Map<ProductId, number>()
+  for (const { productId, quantity } of tables.holds.all()) {
+    heldUnits.set(productId, (heldUnits.get(productId) ?? 0) + quantity)
+  }
+  return {
+    orders: request.orderKeys.flatMap((name) => tables.orderKeys.get(uniqueKey(name)) ?? []),
+    movements: request.movementKeys.flatMap((name) => tables.movementKeys.get(uniqueKey(name)) ?? []),
+    holds: tables.holds.all().filter((row) => row.shard === shard && wanted.has(holdName(row))),
+    heldUnits: request.heldProducts.map((productId) => ({ productId, units: heldUnits.get(productId) ?? 0 })),
+  }
+}
+
+export const readUnits = (
+  tables: MemoryTables,
+  pairs: ReadonlyArray<{ readonly productId: ProductId; readonly customer: string }>,
+): ReadonlyArray<CustomerUnits> =>
+  pairs.flatMap(({ customer, productId }) => tables.customerUnits.get(unitsKey(productId, customer)) ?? [])
+
+/** One Release for each hold and attempt, those first whose time ended first. */
+export const readExpiredHolds = (
+  tables: MemoryTables,
+  shard: Shard,
+  sizeMax: number,
+  atMillis: number,
+): ReadonlyArray<Release> => {
+  const releases = new Map<string, Release>()
+  for (const row of tables.holds.all().toSorted(byExpiry)) {
+    if (row.shard !== shard || row.expiresAtMillis > atMillis) continue
+    const name = `${row.attempt}/${holdName(row)}`
+    const { attempt, caller, fingerprint, key } = row
+    const productIds = [...(releases.get(name)?.productIds ?? []), row.productId]
+    releases.set(name, { _tag: "Release", caller, key, fingerprint, attempt, productIds, onlyExpired: true })
+  }
+  return [...releases.values()].slice(0, sizeMax)
+}
+
+export const readPendingReturns = (tables: MemoryTables, shard: Shard, sizeMax: number): ReadonlyArray<Return> =>
+  tables.pendingReturns
+    .all()
+    .filter((row) => row.shard === shard)
+    .toSorted((left, right) => (left.returnId < right.returnId ? -1 : 1))
+    .slice(0, sizeMax)
+    .map(({ productId, returnId }) => ({ _tag: "Return", returnId, productId }))
+
+const byExpiry = (left: HoldRow, right: HoldRow): number => left.expiresAtMillis - right.expiresAtMillis
+const holdName = (name: IdempotencyKey): string => `${name.caller}/${name.fingerprint}/${name.key}`
