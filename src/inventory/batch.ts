@@ -1,0 +1,353 @@
+/**
+ * One batch from its commands to everybody's answer: load what is missing, plan, commit, and say what came of it.
+ * It changes the shard's state only by what the database confirmed, and answers nobody itself: the actor does.
+ *
+ * Must stay true: facts are read once and only where needed. A plan that accepts everything reads nothing, since the
+ * commit itself tells repeats; a plan that refuses anything is made again with every key of the batch known, because
+ * only so is the outcome the same as one at a time.
+ */
+import { Effect, Result } from "effect"
+import { settlePauseMillis } from "../domain/bounds.ts"
+import type { Command, Customer, Outcome } from "../domain/commands.ts"
+import type { ProductId, Shard } from "../domain/ids.ts"
+import { type Facts, holdName, keyName, plan, type Plan, unitsName, writes } from "./planner.ts"
+import { settle, type Settled } from "./settlement.ts"
+import { Busy, CommandFailed, type Entry, type Reply } from "./mailboxEntry.ts"
+import type { ShardState } from "./ShardState.ts"
+import type { Applied, BatchWrite, FactsRead, FactsRequest, Lease, ShardStore, StoreUnreachable } from "./ShardStore.ts"
+
+export interface Run {
+  readonly shard: Shard
+  readonly store: ShardStore["Service"]
+  readonly state: ShardState
+  readonly lease: Lease
+  readonly entries: ReadonlyArray<Entry>
+  readonly nowMillis: number
+}
+
+export interface Ending {
+  readonly answers: ReadonlyArray<{ readonly entry: Entry; readonly answer: Reply }>
+  /** Groups to decide again, before anything else and each by itself. */
+  readonly again: ReadonlyArray<ReadonlyArray<Entry>>
+  /** The lease after this batch; null where it was not used. */
+  readonly lease: Lease | null
+  readonly dropsState: boolean
+  readonly isFenced: boolean
+}
+
+export const runBatch = Effect.fnUntraced(function* (run: Run): Effect.fn.Return<Ending> {
+  const prepared = yield* Effect.result(prepare(run))
+  if (Result.isFailure(prepared)) return gaveUp(run.entries, {})
+  const planned = prepared.success
+  const covered = run.entries.slice(0, planned.decisions.length)
+  const rest = run.entries.slice(planned.decisions.length)
+  if (writes(planned)) return yield* commit(run, planned, covered, rest)
+
+  if (planned.refuses) {
+    const lease = yield* Effect.result(run.store.lease(run.shard))
+    if (Result.isFailure(lease)) return gaveUp(run.entries, {})
+    if (lease.success.epoch !== run.lease.epoch || lease.success.batch !== run.lease.batch) {
+      return gaveUp(run.entries, { isFenced: true })
+    }
+  }
+  const answers = planned.decisions.flatMap((decision, at) => {
+    const entry = covered[at]
+    return entry !== undefined && decision._tag === "Answered" ? [{ entry, answer: decision.outcome }] : []
+  })
+  return { answers, again: [rest], lease: null, dropsState: false, isFenced: false }
+})
+
+/** Nothing happened to these: their callers may try again. */
+const gaveUp = (entries: ReadonlyArray<Entry>, ending: Partial<Ending>): Ending => ({
+  answers: entries.map((entry) => ({ entry, answer: new Busy() })),
+  again: [],
+  lease: null,
+  dropsState: true,
+  isFenced: false,
+  ...ending,
+})
+
+const prepare = Effect.fnUntraced(function* (run: Run): Effect.fn.Return<Plan, StoreUnreachable> {
+  const commands = run.entries.map((entry) => entry.command)
+  yield* loadProducts(run, commands)
+  yield* loadUnits(run, commands)
+  const holds = commands.filter((command) => command._tag === "Hold")
+  const read = holds.length === 0 ? nothingRead : yield* run.store.facts(run.shard, { ...nothingAsked, holds })
+  const first = plan(run.state.products, factsFrom(read, run.state), commands, run.nowMillis)
+  if (!first.refuses) return first
+
+  const heldProducts = productsOf(commands).filter((productId) => run.state.products.get(productId)?.mayHaveHolds)
+  const everything = yield* run.store.facts(run.shard, {
+    orderKeys: commands.filter((command) => command._tag === "Reserve"),
+    movementKeys: commands.filter((command) => command._tag === "Restock"),
+    holds,
+    heldProducts,
+  })
+  const facts = factsFrom(everything, run.state)
+  run.state.markHeld(
+    heldProducts.filter((productId) => (facts.heldUnits.get(productId) ?? 0) === 0),
+    false,
+  )
+  return plan(run.state.products, facts, commands, run.nowMillis)
+})
+
+const loadProducts = Effect.fnUntraced(function* ({ shard, state, store }: Run, commands: ReadonlyArray<Command>) {
+  const missing = productsOf(commands).filter((productId) => !state.products.has(productId))
+  if (missing.length > 0) state.remember(yield* store.products(shard, missing))
+})
+
+const loadUnits = Effect.fnUntraced(function* ({ state, store }: Run, commands: ReadonlyArray<Command>) {
+  const missing = new Map<string, { productId: ProductId; customer: Customer; units: number }>()
+  for (const command of commands) {
+    if (command._tag !== "Reserve" && command._tag !== "Hold") continue
+    for (const { productId } of command.lines) {
+      const name = unitsName(productId, command.customer)
+      const isLimited = (state.products.get(productId)?.limitPerCustomer ?? null) !== null
+      if (isLimited && !state.units.has(name)) missing.set(name, { productId, customer: command.customer, units: 0 })
+    }
+  }
+  if (missing.size === 0) return
+  const pairs = [...missing.values()]
+  const read = yield* store.units(pairs)
+  state.rememberUnits(pairs)
+  state.rememberUnits(read)
+})
+
+const commit = Effect.fnUntraced(function* (
+  run: Run,
+  planned: Plan,
+  covered: ReadonlyArray<Entry>,
+  rest: ReadonlyArray<Entry>,
+): Effect.fn.Return<Ending> {
+  const { epoch } = run.lease
+  const write = (batch: number, form: BatchWrite["form"]): BatchWrite => ({
+    ...planned.write,
+    shard: run.shard,
+    epoch,
+    batch,
+    form,
+  })
+  let batch = run.lease.batch + 1
+  let settled = yield* settle(run.store, write(batch, "plain"))
+  if (settled._tag === "Rejected" && settled.sqlState === uniqueViolation) {
+    if (settled.numberUsed) batch += 1
+    settled = yield* settle(run.store, write(batch, "guarded"))
+  }
+  if (settled._tag === "Fenced") return gaveUp(run.entries, { isFenced: true })
+  if (settled._tag === "Rejected") {
+    const lease = { epoch, batch: settled.numberUsed ? batch : batch - 1 }
+    return rejected(settled, covered, rest, lease)
+  }
+  return yield* applied(run, planned, settled, covered, rest, { epoch, batch })
+})
+
+const uniqueViolation = "23505"
+/** Data, integrity, syntax or limits: one command's fault, so halving finds it. Anything else is the database's. */
+const isOneCommandsFault = (sqlState: string): boolean => /^(22|23|42|54|XX)/.test(sqlState)
+
+/** A batch that fails for a reason of its own is halved until the culprit stands alone; all others go through. */
+const rejected = (
+  { message, sqlState }: Extract<Settled, { _tag: "Rejected" }>,
+  covered: ReadonlyArray<Entry>,
+  rest: ReadonlyArray<Entry>,
+  lease: Lease,
+): Ending => {
+  if (!isOneCommandsFault(sqlState)) return gaveUp(covered, { again: [rest], lease })
+  const ending = { answers: [], lease, dropsState: true, isFenced: false }
+  const [entry] = covered
+  if (entry !== undefined && covered.length === 1) {
+    if (entry.isSuspect) {
+      const reason = `${sqlState}: ${message}`
+      return { ...ending, answers: [{ entry, answer: new CommandFailed({ reason }) }], again: [rest] }
+    }
+    entry.isSuspect = true
+    return { ...ending, again: [covered, rest] }
+  }
+  const half = Math.ceil(covered.length / 2)
+  return { ...ending, again: [covered.slice(0, half), covered.slice(half), rest] }
+}
+
+const applied = Effect.fnUntraced(function* (
+  run: Run,
+  planned: Plan,
+  settled: Extract<Settled, { _tag: "Applied" | "AppliedUnseen" }>,
+  covered: ReadonlyArray<Entry>,
+  rest: ReadonlyArray<Entry>,
+  lease: Lease,
+): Effect.fn.Return<Ending> {
+  const result = settled._tag === "Applied" ? settled : yield* reconstruct(run, planned, settled.atMillis)
+  const isSurprise = result.unplaced.length + result.unmoved.length + result.unextended.length > 0
+  const facts = isSurprise ? yield* lookUp(run, keysOf(planned, result)) : nothingRead
+  const { answers, surprisedAt } = resolve(planned, result, facts, covered)
+
+  const again: Array<Entry> = []
+  const due: Array<{ entry: Entry; answer: Reply }> = []
+  for (const [at, answered] of answers.entries()) {
+    const decidedOnAGuess = at > surprisedAt && answered.answer._tag === "Refused" && !answered.entry.isPlannedAgain
+    if (decidedOnAGuess) {
+      answered.entry.isPlannedAgain = true
+      again.push(answered.entry)
+    } else due.push(answered)
+  }
+  run.state.apply(result, planned.expected, !isSurprise)
+  run.state.markHeld(
+    planned.write.holds.flatMap((hold) => hold.lines.map((line) => line.productId)),
+    true,
+  )
+  const dropsState = settled._tag === "AppliedUnseen"
+  return { answers: due, again: [again, rest], lease, dropsState, isFenced: false }
+})
+
+/** What a commit did whose answer was lost, read from the rows it left; extensions count as not made. */
+const reconstruct = Effect.fnUntraced(function* (run: Run, planned: Plan, atMillis: number): Effect.fn.Return<Applied> {
+  const { extensions, movements, orders } = planned.write
+  const facts = yield* lookUp(run, {
+    ...nothingAsked,
+    orderKeys: orders.map((order) => order.command),
+    movementKeys: movements,
+  })
+  const placed = new Set(facts.orders.map((order) => order.orderId))
+  const moved = new Set(facts.movements.map((movement) => movement.movementId))
+  const stock = yield* untilReached(
+    run.store.products(
+      run.shard,
+      movements.map((movement) => movement.productId),
+    ),
+  )
+  return {
+    _tag: "Applied",
+    atMillis,
+    unplaced: orders.map((order) => order.command.orderId).filter((orderId) => !placed.has(orderId)),
+    unmoved: movements.map((movement) => movement.movementId).filter((movementId) => !moved.has(movementId)),
+    unextended: extensions,
+    stock,
+    units: [],
+  }
+})
+
+const keysOf = (planned: Plan, result: Applied): FactsRequest => {
+  const unplaced = new Set(result.unplaced)
+  const unmoved = new Set(result.unmoved)
+  return {
+    ...nothingAsked,
+    orderKeys: planned.write.orders.flatMap(({ command }) => (unplaced.has(command.orderId) ? [command] : [])),
+    movementKeys: planned.write.movements.filter((command) => unmoved.has(command.movementId)),
+  }
+}
+
+/** Everybody's answer, now that the batch is in the database. */
+const resolve = (
+  planned: Plan,
+  result: Applied,
+  read: FactsRead,
+  covered: ReadonlyArray<Entry>,
+): { answers: ReadonlyArray<{ entry: Entry; answer: Outcome }>; surprisedAt: number } => {
+  const orders = new Map(read.orders.map((order) => [keyName(order), order]))
+  const movements = new Map(read.movements.map((movement) => [keyName(movement), movement]))
+  const unplaced = new Set(result.unplaced)
+  const unmoved = new Set(result.unmoved)
+  const unextended = new Set(result.unextended)
+  const levels = new Map(result.stock.map((level) => [level.productId, level]))
+  const answers: Array<{ entry: Entry; answer: Outcome }> = []
+  let surprisedAt = Infinity
+
+  /** What a command ends as that shares its key with the order or movement at `at`, which is answered already. */
+  const asRepeat = (command: Command, at: number): Outcome => {
+    const original = covered[at]?.command
+    if (original === undefined || command._tag !== original._tag) return { _tag: "HoldMissing" }
+    if (command._tag === "Reserve" && original._tag === "Reserve") {
+      const known = unplaced.has(original.orderId) ? orders.get(keyName(original)) : original
+      if (known === undefined) return { _tag: "HoldMissing" }
+      return known.fingerprint === command.fingerprint ? { _tag: "Repeated", orderId: known.orderId } : reused
+    }
+    if (command._tag !== "Restock" || original._tag !== "Restock") return { _tag: "HoldMissing" }
+    const known = movements.get(keyName(original)) ?? original
+    return known.fingerprint === command.fingerprint ? { _tag: "Repeated", movementId: known.movementId } : reused
+  }
+  const outcomeOf = (decision: Plan["decisions"][number], command: Command, at: number): Outcome => {
+    switch (decision._tag) {
+      case "Answered":
+        return decision.outcome
+      case "Same":
+        return asRepeat(command, decision.as)
+      case "Done":
+        return { _tag: "Done" }
+      case "Hold": {
+        const isSuperseded = decision.extension !== null && unextended.has(decision.extension)
+        if (!isSuperseded) return { _tag: "Held", currency: decision.currency, lines: decision.lines }
+        surprisedAt = Math.min(surprisedAt, at)
+        return { _tag: "Superseded" }
+      }
+      case "Order": {
+        const order = planned.write.orders[decision.order]
+        if (order === undefined || unplaced.has(order.command.orderId)) {
+          surprisedAt = Math.min(surprisedAt, at)
+          return asRepeat(command, at)
+        }
+        const { orderId, reservationTtlMillis } = order.command
+        const createdAtMillis = result.atMillis
+        const total = { amount: order.total, currency: order.currency }
+        const expiresAtMillis = createdAtMillis + reservationTtlMillis
+        return { _tag: "Accepted", orderId, createdAtMillis, expiresAtMillis, lines: decision.lines, total }
+      }
+      case "Movement": {
+        const movement = planned.write.movements[decision.movement]
+        const level = movement === undefined ? undefined : levels.get(movement.productId)
+        if (movement === undefined || level === undefined || unmoved.has(movement.movementId)) {
+          surprisedAt = Math.min(surprisedAt, at)
+          return asRepeat(command, at)
+        }
+        const { available, stocked } = level
+        return { _tag: "Moved", movementId: movement.movementId, createdAtMillis: result.atMillis, stocked, available }
+      }
+    }
+  }
+  for (const [at, decision] of planned.decisions.entries()) {
+    const entry = covered[at]
+    if (entry !== undefined) answers.push({ entry, answer: outcomeOf(decision, entry.command, at) })
+  }
+  return { answers, surprisedAt }
+}
+
+const reused: Outcome = { _tag: "Refused", refusal: { code: "idempotency_key_reused" } }
+
+const nothingAsked: FactsRequest = { orderKeys: [], movementKeys: [], holds: [], heldProducts: [] }
+const nothingRead: FactsRead = { orders: [], movements: [], holds: [], heldUnits: [] }
+
+/** After a commit the answer has to be found, however long the database takes to come back; deadlines run meanwhile. */
+const lookUp = (run: Run, request: FactsRequest): Effect.Effect<FactsRead> =>
+  untilReached(run.store.facts(run.shard, request))
+
+const untilReached = <A>(read: Effect.Effect<A, StoreUnreachable>): Effect.Effect<A> =>
+  read.pipe(
+    Effect.catchTag("StoreUnreachable", () =>
+      Effect.sleep(settlePauseMillis).pipe(Effect.flatMap(() => untilReached(read))),
+    ),
+  )
+
+const factsFrom = (read: FactsRead, state: ShardState): Facts => {
+  const holds = new Map<string, Array<FactsRead["holds"][number]>>()
+  for (const row of read.holds) {
+    const rows = holds.get(holdName(row))
+    if (rows === undefined) holds.set(holdName(row), [row])
+    else rows.push(row)
+  }
+  return {
+    orders: new Map(read.orders.map((order) => [keyName(order), order])),
+    movements: new Map(read.movements.map((movement) => [keyName(movement), movement])),
+    holds,
+    heldUnits: new Map(read.heldUnits.map(({ productId, units }) => [productId, units])),
+    units: state.units,
+  }
+}
+
+const productsOf = (commands: ReadonlyArray<Command>): ReadonlyArray<ProductId> => {
+  const productIds = new Set<ProductId>()
+  for (const command of commands) {
+    if (command._tag === "Restock") productIds.add(command.productId)
+    else if (command._tag !== "Release" && command._tag !== "Return") {
+      for (const line of command.lines) productIds.add(line.productId)
+    }
+  }
+  return [...productIds]
+}
