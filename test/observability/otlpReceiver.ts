@@ -1,0 +1,67 @@
+/**
+ * A collector for tests: takes OTLP/HTTP JSON on a free port of this machine and keeps the spans it was sent. With
+ * `answers: false` it takes requests and never replies, as a collector in trouble does.
+ */
+import { Effect, Schema } from "effect"
+import { createServer, type IncomingHttpHeaders } from "node:http"
+
+const Attribute = Schema.Struct({
+  key: Schema.String,
+  value: Schema.Struct({ stringValue: Schema.optionalKey(Schema.String) }),
+})
+const Span = Schema.Struct({
+  name: Schema.String,
+  traceId: Schema.String,
+  spanId: Schema.String,
+  parentSpanId: Schema.optionalKey(Schema.String),
+})
+const ExportRequest = Schema.Struct({
+  resourceSpans: Schema.Array(
+    Schema.Struct({
+      resource: Schema.Struct({ attributes: Schema.Array(Attribute) }),
+      scopeSpans: Schema.Array(Schema.Struct({ spans: Schema.Array(Span) })),
+    }),
+  ),
+})
+const decodeRequest = Schema.decodeUnknownSync(Schema.fromJsonString(ExportRequest))
+
+export interface OtlpReceiver {
+  readonly url: string
+  readonly spans: Array<typeof Span.Type>
+  readonly resource: Map<string, string | undefined>
+  readonly headers: Array<IncomingHttpHeaders>
+}
+
+export const otlpReceiver = (options: { readonly answers: boolean }) =>
+  Effect.acquireRelease(
+    Effect.callback<{ readonly receiver: OtlpReceiver; readonly close: () => void }>((resume) => {
+      const receiver = { spans: [], resource: new Map(), headers: [] } satisfies Omit<OtlpReceiver, "url">
+      const server = createServer((request, response) => {
+        let body = ""
+        request.setEncoding("utf8")
+        request.on("data", (chunk: string) => (body += chunk))
+        request.on("end", () => {
+          keep(receiver, request.headers, body)
+          if (options.answers) response.writeHead(200, { "content-type": "application/json" }).end("{}")
+        })
+      })
+      server.listen(0, "127.0.0.1", () => {
+        const address = server.address()
+        const port = typeof address === "object" && address !== null ? address.port : 0
+        const close = () => {
+          server.close()
+          server.closeAllConnections()
+        }
+        resume(Effect.succeed({ receiver: { ...receiver, url: `http://127.0.0.1:${port}` }, close }))
+      })
+    }),
+    ({ close }) => Effect.sync(close),
+  ).pipe(Effect.map(({ receiver }) => receiver))
+
+const keep = (receiver: Omit<OtlpReceiver, "url">, headers: IncomingHttpHeaders, body: string): void => {
+  receiver.headers.push(headers)
+  for (const { resource, scopeSpans } of decodeRequest(body).resourceSpans) {
+    for (const { key, value } of resource.attributes) receiver.resource.set(key, value.stringValue)
+    for (const { spans } of scopeSpans) receiver.spans.push(...spans)
+  }
+}
