@@ -22,7 +22,15 @@ import type {
 import type { OrderId, ProductId, StockMovementId } from "../domain/ids.ts"
 import type { RequestedLine } from "../domain/order.ts"
 import type { LineShortage, MovementRefusal, OrderRefusal } from "../domain/refusals.ts"
-import type { BatchWrite, HoldExtension, HoldWrite, KnownHold, LineWrite, OrderWrite, ProductState } from "./ShardStore.ts"
+import type {
+  BatchWrite,
+  HoldExtension,
+  HoldWrite,
+  KnownHold,
+  LineWrite,
+  OrderWrite,
+  ProductState,
+} from "./ShardStore.ts"
 
 /** What the planner may know beyond the stock. */
 export interface Facts {
@@ -39,8 +47,11 @@ export interface Facts {
 }
 
 export const keyName = (name: { readonly caller: string; readonly key: string }): string => `${name.caller}/${name.key}`
-export const holdName = (name: { readonly caller: string; readonly key: string; readonly fingerprint: string }): string =>
-  `${name.caller}/${name.fingerprint}/${name.key}`
+export const holdName = (name: {
+  readonly caller: string
+  readonly key: string
+  readonly fingerprint: string
+}): string => `${name.caller}/${name.fingerprint}/${name.key}`
 export const unitsName = (productId: ProductId, customer: string): string => `${productId}/${customer}`
 
 /** How one command of the batch ends if the commit goes as planned. */
@@ -80,6 +91,8 @@ interface Draft {
   readonly available: Map<ProductId, number>
   readonly stocked: Map<ProductId, number>
   readonly units: Map<string, number>
+  /** Units that holds of this batch take. */
+  readonly heldUnits: Map<ProductId, number>
   /** Products that this batch gives units back to, whose gain is not known before the commit. */
   readonly gains: Set<ProductId>
   /** Keys that take effect in this batch, with the position of their command. */
@@ -112,6 +125,7 @@ export const plan = (
     available: new Map(),
     stocked: new Map(),
     units: new Map(),
+    heldUnits: new Map(),
     gains: new Set(),
     orderKeys: new Map(),
     movementKeys: new Map(),
@@ -140,13 +154,7 @@ export const plan = (
 }
 
 /** Whether a plan writes anything at all. */
-export const writes = ({ write }: Plan): boolean =>
-  write.orders.length > 0 ||
-  write.holds.length > 0 ||
-  write.extensions.length > 0 ||
-  write.releases.length > 0 ||
-  write.returns.length > 0 ||
-  write.movements.length > 0
+export const writes = ({ write }: Plan): boolean => Object.values(write).some((rows) => rows.length > 0)
 
 const decide = (draft: Draft, command: Command, at: number): Decision | typeof later => {
   switch (command._tag) {
@@ -218,6 +226,9 @@ const decideHold = (draft: Draft, command: Hold): Decision | typeof later => {
   if (obstacle !== null) return refuse(obstacle)
 
   draft.holdNames.add(name)
+  for (const { productId, quantity } of missing) {
+    draft.heldUnits.set(productId, (draft.heldUnits.get(productId) ?? 0) + quantity)
+  }
   if (missing.length > 0) draft.holds.push({ command, lines: missing.map(lineWrite), currency: sale.currency })
   const extension = rows.size === 0 ? null : { command, productIds: [...rows.keys()] }
   if (extension !== null) draft.extensions.push(extension)
@@ -261,11 +272,7 @@ type Sale =
   | { readonly _tag: "Refused"; readonly refusal: OrderRefusal }
 
 /** The checks of an order that do not depend on the crowd, in the order of `orderRefusalOrder`. */
-const openSale = (
-  draft: Draft,
-  requested: ReadonlyArray<RequestedLine>,
-  held: ReadonlyArray<HeldPart>,
-): Sale => {
+const openSale = (draft: Draft, requested: ReadonlyArray<RequestedLine>, held: ReadonlyArray<HeldPart>): Sale => {
   const lines: Array<SaleLine> = []
   const unknown: Array<ProductId> = []
   for (const { productId, quantity } of requested) {
@@ -308,9 +315,7 @@ const takeUnits = (
   }
   if (short.length > 0) {
     if (short.some((line) => draft.gains.has(line.productId))) return later
-    const retryable = short.every(
-      (line) => line.available + (draft.facts.heldUnits.get(line.productId) ?? 0) >= line.requested,
-    )
+    const retryable = short.every((line) => line.available + unitsUnderHolds(draft, line.productId) >= line.requested)
     return { code: "out_of_stock", lines: short, retryable }
   }
   for (const { product, productId, quantity } of lines) {
@@ -326,6 +331,9 @@ const customerUnits = (draft: Draft, productId: ProductId, customer: string): nu
   const name = unitsName(productId, customer)
   return draft.units.get(name) ?? draft.facts.units.get(name) ?? 0
 }
+
+const unitsUnderHolds = (draft: Draft, productId: ProductId): number =>
+  (draft.facts.heldUnits.get(productId) ?? 0) + (draft.heldUnits.get(productId) ?? 0)
 
 const totalOf = (lines: ReadonlyArray<PricedLine>): number =>
   lines.reduce((sum, line) => sum + line.quantity * line.unitPrice, 0)
