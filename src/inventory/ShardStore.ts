@@ -186,12 +186,9 @@ export class ShardStore extends Context.Service<
     readonly facts: (shard: Shard, request: FactsRequest) => Effect.Effect<FactsRead, StoreUnreachable>
     /** The units these customers have of these products; a pair without a row may be missing. */
     readonly units: (
+      shard: Shard,
       pairs: ReadonlyArray<{ readonly productId: ProductId; readonly customer: Customer }>,
     ) => Effect.Effect<ReadonlyArray<CustomerUnits>, StoreUnreachable>
-    /** Which shard each of these products belongs to; unknown ids are left out. */
-    readonly shardsOf: (
-      productIds: ReadonlyArray<ProductId>,
-    ) => Effect.Effect<ReadonlyMap<ProductId, Shard>, StoreUnreachable>
     /** Holds past their time, oldest first, one Release for each hold. */
     readonly expiredHolds: (shard: Shard, sizeMax: number) => Effect.Effect<ReadonlyArray<Release>, StoreUnreachable>
     readonly pendingReturns: (shard: Shard, sizeMax: number) => Effect.Effect<ReadonlyArray<Return>, StoreUnreachable>

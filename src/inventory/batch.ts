@@ -96,7 +96,7 @@ const loadProducts = Effect.fnUntraced(function* ({ shard, state, store }: Run, 
   if (missing.length > 0) state.remember(yield* store.products(shard, missing))
 })
 
-const loadUnits = Effect.fnUntraced(function* ({ state, store }: Run, commands: ReadonlyArray<Command>) {
+const loadUnits = Effect.fnUntraced(function* ({ shard, state, store }: Run, commands: ReadonlyArray<Command>) {
   const missing = new Map<string, { productId: ProductId; customer: Customer; units: number }>()
   for (const command of commands) {
     if (command._tag !== "Reserve" && command._tag !== "Hold") continue
@@ -108,7 +108,7 @@ const loadUnits = Effect.fnUntraced(function* ({ state, store }: Run, commands: 
   }
   if (missing.size === 0) return
   const pairs = [...missing.values()]
-  const read = yield* store.units(pairs)
+  const read = yield* store.units(shard, pairs)
   state.rememberUnits(pairs)
   state.rememberUnits(read)
 })

@@ -1,0 +1,175 @@
+/**
+ * The shard store on PostgreSQL: each batch one autocommit statement on the shard's own connection, and the few reads
+ * that a shard needs. What may be written and when is `commitStatement`'s business; here is what its answers mean.
+ *
+ * Must stay true: only an error of severity ERROR, or one that arose before anything was sent, says "nothing
+ * happened"; a lost connection, silence, FATAL or an answer that cannot be read says "unknown".
+ */
+import { PgTypes } from "@effect/sql-pg"
+import { Effect, Layer, Result } from "effect"
+import type { SqlError } from "effect/sql"
+import type { OrderId, ProductId, Shard, StockMovementId } from "../domain/ids.ts"
+import { commitStatement, voidStatement } from "./commitStatement.ts"
+import * as reads from "./shardReads.ts"
+import {
+  type Applied,
+  type BatchWrite,
+  type FactsRequest,
+  type NotApplied,
+  ShardStore,
+  StoreRejected,
+  StoreUnknown,
+  StoreUnreachable,
+} from "./ShardStore.ts"
+import type { Statement } from "./sqlParameters.ts"
+import { acquireShards } from "./takeover.ts"
+import { serverError, type Silent, WriterConnections } from "./writerConnections.ts"
+
+interface CommitRow {
+  readonly at: number
+  readonly placed: ReadonlyArray<OrderId> | null
+  readonly moved: ReadonlyArray<StockMovementId> | null
+  readonly extended: ReadonlyArray<number> | null
+  readonly product_ids: ReadonlyArray<ProductId> | null
+  readonly stocked: ReadonlyArray<number> | null
+  readonly available: ReadonlyArray<number> | null
+  readonly limited_ids: ReadonlyArray<ProductId> | null
+  readonly customers: ReadonlyArray<string> | null
+  readonly units: ReadonlyArray<number> | null
+}
+
+export const layerNoDeps = Layer.effect(
+  ShardStore,
+  Effect.gen(function* () {
+    const connections = yield* WriterConnections
+
+    const write = <Row extends object>(shard: Shard, statement: Statement) =>
+      connections.query<Row>(shard, statement).pipe(Effect.mapError((error) => writeError(statement, error)))
+    const read = <Row extends object>(shard: Shard, statement: Statement) =>
+      connections.query<Row>(shard, statement).pipe(Effect.mapError(unreachable))
+
+    const commit = Effect.fnUntraced(function* (batch: BatchWrite) {
+      const [row] = yield* write<CommitRow>(batch.shard, commitStatement(batch))
+      return row === undefined ? notApplied : applied(batch, row)
+    }, Effect.withSpan("ShardStore.commit"))
+
+    const facts = Effect.fnUntraced(function* (shard: Shard, request: FactsRequest) {
+      const { heldProducts, holds, movementKeys, orderKeys } = request
+      const some = <Row extends object>(wanted: ReadonlyArray<unknown>, statement: () => Statement) =>
+        wanted.length === 0 ? Effect.succeed<ReadonlyArray<Row>>([]) : read<Row>(shard, statement())
+      return {
+        orders: yield* some<reads.OrderKeyRow>(orderKeys, () => reads.orderKeys(orderKeys)),
+        movements: yield* some<reads.MovementKeyRow>(movementKeys, () => reads.movementKeys(movementKeys)),
+        holds: yield* some<reads.HoldRow>(holds, () => reads.holds(shard, holds)),
+        heldUnits: yield* some<reads.HeldUnitsRow>(heldProducts, () => reads.heldUnits(heldProducts)),
+      }
+    })
+
+    return ShardStore.of({
+      acquire: (shards, owner) =>
+        acquireShards(connections, shards, owner).pipe(
+          Effect.map((leases) => new Map(leases)),
+          Effect.mapError(unreachable),
+        ),
+      lease: Effect.fnUntraced(function* (shard: Shard) {
+        const [row] = yield* read<reads.LeaseRow>(shard, reads.lease(shard))
+        return row ?? (yield* missingShard(shard))
+      }),
+      inspect: Effect.fnUntraced(function* (shard: Shard, batch: number) {
+        const [row] = yield* read<reads.InspectionRow>(shard, reads.inspection(shard, batch))
+        if (row === undefined) return yield* missingShard(shard)
+        const { committedAtMillis, epoch, usedByEpoch, voided } = row
+        const isUsed = usedByEpoch !== null && voided !== null && committedAtMillis !== null
+        const record = isUsed ? { epoch: usedByEpoch, voided, committedAtMillis } : null
+        return { lease: { epoch, batch: row.batch }, record }
+      }),
+      commit,
+      voidBatch: (shard, lease) =>
+        write(shard, voidStatement({ shard, ...lease })).pipe(
+          Effect.map((rows) => (rows.length === 0 ? notApplied : { _tag: "Applied" as const })),
+        ),
+      products: (shard, productIds) =>
+        productIds.length === 0
+          ? Effect.succeed([])
+          : read<reads.ProductRow>(shard, reads.products(shard, productIds)),
+      facts,
+      units: (shard, pairs) => read<reads.CustomerUnitsRow>(shard, reads.customerUnits(pairs)),
+      expiredHolds: (shard, sizeMax) =>
+        read<reads.ExpiredHoldRow>(shard, reads.expiredHolds(shard, sizeMax)).pipe(
+          Effect.map((rows) => rows.map((row) => ({ _tag: "Release", ...row, onlyExpired: true }) as const)),
+        ),
+      pendingReturns: (shard, sizeMax) =>
+        read<reads.PendingReturnRow>(shard, reads.pendingReturns(shard, sizeMax)).pipe(
+          Effect.map((rows) => rows.map((row) => ({ _tag: "Return", ...row }) as const)),
+        ),
+    })
+  }),
+)
+
+export const layer = layerNoDeps.pipe(Layer.provide(WriterConnections.layer))
+
+const notApplied: NotApplied = { _tag: "NotApplied" }
+
+const applied = (batch: BatchWrite, row: CommitRow): Applied => {
+  const placed = row.placed === null ? null : new Set(row.placed)
+  const isConditional = batch.form === "guarded" || batch.orders.some((order) => order.command.held.length > 0)
+  const unplaced = isConditional
+    ? batch.orders.flatMap(({ command }) => (placed?.has(command.orderId) ? [] : [command.orderId]))
+    : []
+  const moved = new Set(row.moved ?? [])
+  const unmoved =
+    batch.form === "guarded"
+      ? batch.movements.flatMap(({ movementId }) => (moved.has(movementId) ? [] : [movementId]))
+      : []
+  const extended = new Map<number, number>()
+  for (const position of row.extended ?? []) extended.set(position, (extended.get(position) ?? 0) + 1)
+  return {
+    _tag: "Applied",
+    atMillis: row.at,
+    unplaced,
+    unmoved,
+    unextended: batch.extensions.filter(({ productIds }, position) => extended.get(position) !== productIds.length),
+    stock: zip(row.product_ids, row.stocked, row.available, (productId, stocked, available) => ({
+      productId,
+      stocked,
+      available,
+    })),
+    units: zip(row.limited_ids, row.customers, row.units, (productId, customer, units) => ({
+      productId,
+      customer,
+      units,
+    })),
+  }
+}
+
+const zip = <A, B, C, Row>(
+  firsts: ReadonlyArray<A> | null,
+  seconds: ReadonlyArray<B> | null,
+  thirds: ReadonlyArray<C> | null,
+  row: (first: A, second: B, third: C) => Row,
+): ReadonlyArray<Row> => {
+  const rows: Array<Row> = []
+  for (const [at, first] of (firsts ?? []).entries()) {
+    const second = seconds?.[at]
+    const third = thirds?.[at]
+    if (second !== undefined && third !== undefined) rows.push(row(first, second, third))
+  }
+  return rows
+}
+
+const missingShard = (shard: Shard) => Effect.fail(new StoreUnreachable({ message: `shard ${shard} has no lease row` }))
+
+const unreachable = (error: SqlError.SqlError | Silent): StoreUnreachable =>
+  new StoreUnreachable({ message: error._tag === "Silent" ? "no answer in time" : error.message })
+
+/** What cannot be encoded was never sent: definite, and the fault of what the batch carries. */
+const isEncodable = ({ parameters }: Statement): boolean =>
+  parameters.every((parameter) => Result.isSuccess(PgTypes.encodeParameter(parameter)))
+
+const writeError = (statement: Statement, error: SqlError.SqlError | Silent): StoreRejected | StoreUnknown => {
+  if (error._tag === "Silent") return new StoreUnknown({ message: "no answer in time" })
+  const said = serverError(error)
+  if (said?.severity === "ERROR") return new StoreRejected({ sqlState: said.sqlState, message: said.message })
+  if (said === null && !isEncodable(statement)) return new StoreRejected({ sqlState: "22000", message: error.message })
+  return new StoreUnknown({ message: said?.message ?? error.message })
+}

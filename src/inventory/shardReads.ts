@@ -1,0 +1,134 @@
+/**
+ * What a shard reads: leases and the batch log, products, keys, holds, units. Every statement finds its rows by index,
+ * however large the tables have grown.
+ */
+import { PgTypes } from "@effect/sql-pg"
+import type { Customer, Release, Return } from "../domain/commands.ts"
+import type { ProductId, Shard } from "../domain/ids.ts"
+import type {
+  CustomerUnits,
+  FactsRequest,
+  KeyName,
+  KnownHold,
+  KnownMovement,
+  KnownOrder,
+  Lease,
+  ProductState,
+} from "./ShardStore.ts"
+import { type Statement, statement } from "./sqlParameters.ts"
+
+export type LeaseRow = Lease & { readonly shard: Shard }
+
+export const lease = (shard: Shard): Statement =>
+  statement(
+    (parameters) => `select shard, epoch::float8 as epoch, batch::float8 as batch from shard_leases
+where shard = ${parameters.add(PgTypes.int2(shard))}`,
+  )
+
+export interface InspectionRow extends Lease {
+  readonly usedByEpoch: number | null
+  readonly voided: boolean | null
+  readonly committedAtMillis: number | null
+}
+
+export const inspection = (shard: Shard, batch: number): Statement =>
+  statement(
+    (parameters) => `select l.epoch::float8 as epoch, l.batch::float8 as batch, b.epoch::float8 as "usedByEpoch", b.voided,
+  (extract(epoch from b.committed_at) * 1000)::float8 as "committedAtMillis"
+from shard_leases l left join batches b on b.shard = l.shard and b.batch = ${parameters.add(PgTypes.int8(BigInt(batch)))}
+where l.shard = ${parameters.add(PgTypes.int2(shard))}`,
+  )
+
+/** A merchant who is not approved sells nothing, so its products count as paused. */
+export const products = (shard: Shard, productIds: ReadonlyArray<ProductId>): Statement =>
+  statement(
+    (parameters) => `select p.id as "productId", p.merchant_id as "merchantId", p.name, p.price::float8 as price, p.currency,
+  p.limit_per_customer as "limitPerCustomer", (extract(epoch from p.sale_starts_at) * 1000)::float8 as "saleStartsAtMillis",
+  (p.paused or m.status <> 'approved') as paused, p.archived, s.stocked, s.available,
+  exists (select from holds h where h.product_id = p.id) as "mayHaveHolds"
+from products p join stock s on s.product_id = p.id join merchants m on m.id = p.merchant_id
+where p.id = any (${parameters.uuids(productIds)}) and p.shard = ${parameters.add(PgTypes.int2(shard))}`,
+  )
+export type ProductRow = ProductState
+
+const keyPairs = (keys: ReadonlyArray<KeyName>) => ({
+  callers: keys.map((key) => key.caller),
+  keys: keys.map((key) => key.key),
+})
+
+export const orderKeys = (names: ReadonlyArray<KeyName>): Statement =>
+  statement((parameters) => {
+    const { callers, keys } = keyPairs(names)
+    return `select o.caller, o.key, encode(o.fingerprint, 'hex') as fingerprint, o.id as "orderId",
+  (extract(epoch from o.created_at) * 1000)::float8 as "createdAtMillis", (extract(epoch from o.expires_at) * 1000)::float8 as "expiresAtMillis"
+from (select distinct caller, key from unnest(${parameters.uuids(callers)}, ${parameters.texts(keys)}) as w (caller, key)) as w
+join orders o on o.caller = w.caller and o.key = w.key`
+  })
+export type OrderKeyRow = KnownOrder
+
+export const movementKeys = (names: ReadonlyArray<KeyName>): Statement =>
+  statement((parameters) => {
+    const { callers, keys } = keyPairs(names)
+    return `select m.caller, m.key, encode(m.fingerprint, 'hex') as fingerprint, m.id as "movementId",
+  (extract(epoch from m.created_at) * 1000)::float8 as "createdAtMillis"
+from (select distinct caller, key from unnest(${parameters.uuids(callers)}, ${parameters.texts(keys)}) as w (caller, key)) as w
+join stock_movements m on m.caller = w.caller and m.key = w.key`
+  })
+export type MovementKeyRow = KnownMovement
+
+export const holds = (shard: Shard, names: FactsRequest["holds"]): Statement =>
+  statement(
+    (parameters) => `select h.caller, h.key, encode(h.fingerprint, 'hex') as fingerprint, h.product_id as "productId",
+  h.quantity, h.unit_price::float8 as "unitPrice", h.attempt
+from (select distinct caller, key, fingerprint from unnest(${parameters.uuids(names.map((name) => name.caller))}, ${parameters.texts(
+      names.map((name) => name.key),
+    )}, ${parameters.fingerprints(names.map((name) => name.fingerprint))}) as w (caller, key, fingerprint)) as w
+join holds h on h.shard = ${parameters.add(PgTypes.int2(shard))} and h.caller = w.caller and h.key = w.key and h.fingerprint = w.fingerprint`,
+  )
+export type HoldRow = KnownHold
+
+export interface HeldUnitsRow {
+  readonly productId: ProductId
+  readonly units: number
+}
+
+export const heldUnits = (productIds: ReadonlyArray<ProductId>): Statement =>
+  statement(
+    (parameters) => `select product_id as "productId", sum(quantity)::float8 as units from holds
+where product_id = any (${parameters.uuids(productIds)}) group by product_id`,
+  )
+
+export const customerUnits = (
+  pairs: ReadonlyArray<{ readonly productId: ProductId; readonly customer: Customer }>,
+): Statement =>
+  statement(
+    (parameters) => `select u.product_id as "productId", u.customer, u.units
+from unnest(${parameters.uuids(pairs.map((pair) => pair.productId))}, ${parameters.texts(pairs.map((pair) => pair.customer))}) as w (product_id, customer)
+join customer_units u on u.product_id = w.product_id and u.customer = w.customer`,
+  )
+export type CustomerUnitsRow = CustomerUnits
+
+export interface ExpiredHoldRow {
+  readonly caller: Release["caller"]
+  readonly key: string
+  readonly fingerprint: string
+  readonly attempt: Release["attempt"]
+  readonly productIds: ReadonlyArray<ProductId>
+}
+
+export const expiredHolds = (shard: Shard, sizeMax: number): Statement =>
+  statement(
+    (parameters) => `select caller, key, encode(fingerprint, 'hex') as fingerprint, attempt, array_agg(product_id) as "productIds"
+from (
+  select * from holds where shard = ${parameters.add(PgTypes.int2(shard))} and expires_at <= clock_timestamp()
+  order by expires_at limit ${parameters.add(PgTypes.int4(sizeMax))}
+) as expired
+group by caller, key, fingerprint, attempt`,
+  )
+
+export const pendingReturns = (shard: Shard, sizeMax: number): Statement =>
+  statement(
+    (parameters) => `select id as "returnId", product_id as "productId" from pending_returns
+where shard = ${parameters.add(PgTypes.int2(shard))} order by id limit ${parameters.add(PgTypes.int4(sizeMax))}`,
+  )
+export type PendingReturnRow = Omit<Return, "_tag">
