@@ -175,18 +175,7 @@ export const make = (database: MemoryDatabase): ShardStore["Service"] => {
       ),
     products: (shard, productIds) => read(database, () => readProducts(tables, shard, productIds)),
     facts: (shard, request) => read(database, () => readFacts(tables, shard, request)),
-    units: (pairs) => read(database, () => readUnits(tables, pairs)),
-    shardsOf: (productIds) =>
-      read(
-        database,
-        () =>
-          new Map(
-            productIds.flatMap((productId) => {
-              const product = tables.products.get(productId)
-              return product === undefined ? [] : [[productId, product.shard] as const]
-            }),
-          ),
-      ),
+    units: (_shard, pairs) => read(database, () => readUnits(tables, pairs)),
     expiredHolds: (shard, sizeMax) => read(database, (atMillis) => readExpiredHolds(tables, shard, sizeMax, atMillis)),
     pendingReturns: (shard, sizeMax) => read(database, () => readPendingReturns(tables, shard, sizeMax)),
   })

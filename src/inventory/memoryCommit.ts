@@ -45,7 +45,7 @@ export const applyVoid = (
   atMillis: number,
 ): { readonly _tag: "Applied" } | NotApplied => {
   if (!pass(tables, shard, epoch, batch)) return notApplied
-  tables.batches.insert({ shard, batch, epoch, committedAtMillis: atMillis, voided: true, orderIds: [] })
+  tables.batches.insert({ shard, batch, epoch, committedAtMillis: atMillis, voided: true, events: [] })
   return { _tag: "Applied" }
 }
 
@@ -61,12 +61,19 @@ export const applyBatch = (tables: MemoryTables, write: BatchWrite, atMillis: nu
   for (const release of write.releases) releaseHold(progress, release)
   for (const hold of write.holds) insertHold(progress, hold)
   for (const command of write.returns) applyReturn(progress, command)
+  const moved: Array<StockMovementId> = []
   const unmoved: Array<StockMovementId> = []
-  for (const movement of write.movements) if (!insertMovement(progress, movement)) unmoved.push(movement.movementId)
+  for (const movement of write.movements) {
+    ;(insertMovement(progress, movement) ? moved : unmoved).push(movement.movementId)
+  }
 
   const stock = moveStock(progress)
   const units = moveUnits(progress)
-  tables.batches.insert({ shard, batch, epoch, committedAtMillis: atMillis, voided: false, orderIds: placed })
+  const events = [
+    ...placed.map((orderId) => ({ type: "order.reserved", orderId }) as const),
+    ...moved.map((movementId) => ({ type: "stock.moved", movementId }) as const),
+  ]
+  tables.batches.insert({ shard, batch, epoch, committedAtMillis: atMillis, voided: false, events })
   return { _tag: "Applied", atMillis, unplaced, unmoved, unextended, stock, units }
 }
 
@@ -132,14 +139,14 @@ const extendHold = ({ atMillis, tables, write }: Progress, { command, productIds
   return whole
 }
 
+/** Gives back every row of the release's own attempt; its list of products is for the planner. */
 const releaseHold = ({ atMillis, available, tables, units, write }: Progress, command: Release): void => {
-  for (const productId of command.productIds) {
-    const row = tables.holds.get(holdKey(write.shard, command, productId))
-    if (row === undefined || row.attempt !== command.attempt) continue
-    if (command.onlyExpired && row.expiresAtMillis > atMillis) continue
+  for (const row of tables.holds.all()) {
+    if (holdKey(row.shard, row, row.productId) !== holdKey(write.shard, command, row.productId)) continue
+    if (row.attempt !== command.attempt || (command.onlyExpired && row.expiresAtMillis > atMillis)) continue
     tables.holds.remove(row)
-    add(available, productId, row.quantity)
-    addUnits(units, productId, row.customer, -row.quantity)
+    add(available, row.productId, row.quantity)
+    addUnits(units, row.productId, row.customer, -row.quantity)
   }
 }
 
@@ -174,11 +181,11 @@ const moveStock = ({ available, stocked, tables }: Progress): Applied["stock"] =
     return [moved]
   })
 
-/** Counts go up for anybody, and down only where there is a count. */
+/** Counts go up for anybody, and down only where there is a count: other units were never counted. */
 const moveUnits = ({ tables, units }: Progress): Applied["units"] =>
   [...units.values()].flatMap(({ customer, productId, units: delta }) => {
     const row = tables.customerUnits.get(unitsKey(productId, customer))
-    if (row === undefined && delta <= 0) return []
+    if (delta === 0 || (row === undefined && delta < 0)) return []
     const moved = { productId, customer, units: (row?.units ?? 0) + delta }
     tables.customerUnits.put(moved)
     return [moved]

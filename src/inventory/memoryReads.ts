@@ -4,7 +4,7 @@
  */
 import type { IdempotencyKey, Release, Return } from "../domain/commands.ts"
 import type { ProductId, Shard } from "../domain/ids.ts"
-import { type HoldRow, type MemoryTables, uniqueKey, unitsKey } from "./memoryTables.ts"
+import { type MemoryTables, uniqueKey, unitsKey } from "./memoryTables.ts"
 import type { CustomerUnits, FactsRead, FactsRequest, ProductState } from "./ShardStore.ts"
 
 export const readProducts = (
@@ -42,22 +42,24 @@ export const readUnits = (
 ): ReadonlyArray<CustomerUnits> =>
   pairs.flatMap(({ customer, productId }) => tables.customerUnits.get(unitsKey(productId, customer)) ?? [])
 
-/** One Release for each hold and attempt, those first whose time ended first. */
+/** The rows whose time ended first, as one Release for each hold and attempt. */
 export const readExpiredHolds = (
   tables: MemoryTables,
   shard: Shard,
   sizeMax: number,
   atMillis: number,
 ): ReadonlyArray<Release> => {
-  const releases = new Map<string, Release>()
-  for (const row of tables.holds.all().toSorted(byExpiry)) {
-    if (row.shard !== shard || row.expiresAtMillis > atMillis) continue
-    const name = `${row.attempt}/${holdName(row)}`
-    const { attempt, caller, fingerprint, key } = row
-    const productIds = [...(releases.get(name)?.productIds ?? []), row.productId]
-    releases.set(name, { _tag: "Release", caller, key, fingerprint, attempt, productIds, onlyExpired: true })
-  }
-  return [...releases.values()].slice(0, sizeMax)
+  const expired = tables.holds
+    .all()
+    .filter((row) => row.shard === shard && row.expiresAtMillis <= atMillis)
+    .toSorted((left, right) => left.expiresAtMillis - right.expiresAtMillis)
+    .slice(0, sizeMax)
+  return [...Map.groupBy(expired, (row) => `${row.attempt}/${holdName(row)}`).values()].flatMap((rows) =>
+    rows.slice(0, 1).map(({ attempt, caller, fingerprint, key }) => {
+      const productIds = rows.map((row) => row.productId)
+      return { _tag: "Release", caller, key, fingerprint, attempt, productIds, onlyExpired: true } as const
+    }),
+  )
 }
 
 export const readPendingReturns = (tables: MemoryTables, shard: Shard, sizeMax: number): ReadonlyArray<Return> =>
@@ -68,5 +70,4 @@ export const readPendingReturns = (tables: MemoryTables, shard: Shard, sizeMax: 
     .slice(0, sizeMax)
     .map(({ productId, returnId }) => ({ _tag: "Return", returnId, productId }))
 
-const byExpiry = (left: HoldRow, right: HoldRow): number => left.expiresAtMillis - right.expiresAtMillis
 const holdName = (name: IdempotencyKey): string => `${name.caller}/${name.fingerprint}/${name.key}`

@@ -25,9 +25,12 @@ export interface BatchRow {
   readonly epoch: number
   readonly committedAtMillis: number
   readonly voided: boolean
-  /** The orders this batch placed. */
-  readonly orderIds: ReadonlyArray<OrderId>
+  readonly events: ReadonlyArray<BatchEvent>
 }
+
+export type BatchEvent =
+  | { readonly type: "order.reserved"; readonly orderId: OrderId }
+  | { readonly type: "stock.moved"; readonly movementId: StockMovementId }
 
 export interface ProductRow extends Omit<ProductState, "stocked" | "available" | "mayHaveHolds"> {
   readonly shard: Shard
@@ -166,7 +169,7 @@ export class MemoryTables {
     (row) => `${row.shard}/${row.batch}`,
     (row) => {
       demand(row.batch > 0 && row.epoch > 0, "batches")
-      demand(!row.voided || row.orderIds.length === 0, "a voided batch changed nothing")
+      demand(!row.voided || row.events.length === 0, "a voided batch changed nothing")
       this.#refer(this.leases, `${row.shard}`)
     },
   )
