@@ -1,0 +1,313 @@
+/**
+ * Arbitrary shards in the middle of their life, and arbitrary batches for them. The universe is small on purpose (four
+ * products, three customers, a handful of keys), so that commands meet: same key, same product, same hold.
+ */
+import * as fc from "fast-check"
+import type { Command, Hold, Release, Reserve, Restock, Return } from "../../src/domain/commands.ts"
+import { AttemptId, CallerId, OrderId, ProductId, StockMovementId } from "../../src/domain/ids.ts"
+import { productUnitsMax } from "../../src/domain/bounds.ts"
+import type { World, WorldHold, WorldProduct } from "./referenceModel.ts"
+
+const uuid = (kind: number, number: number): string =>
+  `00000000-0000-7000-8000-${kind.toString(16).padStart(4, "0")}${number.toString(16).padStart(8, "0")}`
+
+export const productId = (number: number): ProductId => ProductId.make(uuid(1, number))
+export const callerId = (number: number): CallerId => CallerId.make(uuid(2, number))
+export const orderId = (number: number): OrderId => OrderId.make(uuid(3, number))
+export const movementId = (number: number): StockMovementId => StockMovementId.make(uuid(4, number))
+export const attemptId = (number: number): AttemptId => AttemptId.make(uuid(5, number))
+export const returnId = (number: number): string => uuid(6, number)
+export const fingerprint = (number: number): string => number.toString(16).padStart(32, "0")
+
+export const nowMillis = 1_000_000
+/** A product of another shard, which only held parts name. */
+export const remoteProductId = productId(99)
+export const remoteAttempt = attemptId(9)
+
+const productsMax = 4
+const customers = ["ann", "bob", "ref:eve"] as const
+
+/** What somebody wants, under which key: everything that a retry repeats. */
+export interface Wish {
+  readonly caller: CallerId
+  readonly key: string
+  readonly fingerprint: string
+  readonly customer: string
+  readonly lines: ReadonlyArray<{ readonly productId: ProductId; readonly quantity: number }>
+  readonly remote: { readonly currency: string; readonly quantity: number; readonly unitPrice: number } | null
+}
+
+export interface Scene {
+  readonly world: World
+  readonly wishes: ReadonlyArray<Wish>
+  readonly batch: ReadonlyArray<Command>
+}
+
+const rarely = fc.nat(7).map((number) => number === 0)
+const currency = fc.nat(9).map((number) => (number === 0 ? "USD" : "EUR"))
+
+const products = fc
+  .array(
+    fc.record({
+      price: fc.nat(3),
+      currency,
+      limitPerCustomer: fc.option(fc.integer({ min: 1, max: 6 })),
+      saleStartsAtMillis: fc.oneof(
+        { weight: 8, arbitrary: fc.constant(null) },
+        { weight: 1, arbitrary: fc.constantFrom(nowMillis - 1, nowMillis, nowMillis + 1) },
+      ),
+      paused: rarely,
+      archived: rarely,
+      available: fc.nat(8),
+      sold: fc.oneof(fc.nat(3), fc.constant(0), fc.constant(productUnitsMax - 100)),
+    }),
+    { minLength: 1, maxLength: productsMax },
+  )
+  .map((rows) =>
+    rows.map(({ sold, ...row }, number): WorldProduct => {
+      return { ...row, productId: productId(number), stocked: row.available + sold }
+    }),
+  )
+
+const wish = (fingerprintNumber: number): fc.Arbitrary<Wish> =>
+  fc
+    .record({
+      caller: fc.nat(1).map(callerId),
+      key: fc.constantFrom("k1", "k2", "k3"),
+      customer: fc.constantFrom(...customers),
+      /** One product in ten does not exist. */
+      lines: fc.uniqueArray(
+        fc.record({
+          number: fc.nat(9).map((n) => (n === 9 ? 50 : n % productsMax)),
+          quantity: fc.integer({ min: 1, max: 5 }),
+        }),
+        {
+          selector: (line) => line.number,
+          minLength: 1,
+          maxLength: 3,
+        },
+      ),
+      remote: fc.option(fc.record({ currency, quantity: fc.integer({ min: 1, max: 3 }), unitPrice: fc.nat(3) }), {
+        freq: 5,
+      }),
+    })
+    .map(({ lines, ...rest }) => ({
+      ...rest,
+      fingerprint: fingerprint(fingerprintNumber),
+      lines: lines
+        .toSorted((left, right) => left.number - right.number)
+        .map(({ number, quantity }) => ({ productId: productId(number), quantity })),
+    }))
+
+const wishes = fc
+  .integer({ min: 2, max: 7 })
+  .chain((count) => fc.tuple(...Array.from({ length: count }, (_, n) => wish(n))))
+
+/** Rows of the past, as numbers to be resolved against products and wishes. */
+const past = fc.record({
+  placed: fc.array(fc.nat(6), { maxLength: 2 }),
+  holds: fc.uniqueArray(
+    fc.record({ wish: fc.nat(6), attempt: fc.integer({ min: 1, max: 3 }), lines: fc.nat(7), isExpired: fc.boolean() }),
+    { selector: (row) => row.wish, maxLength: 4 },
+  ),
+  returns: fc.array(
+    fc.record({
+      product: fc.nat(3),
+      customer: fc.constantFrom(...customers),
+      quantity: fc.integer({ min: 1, max: 3 }),
+    }),
+    { maxLength: 3 },
+  ),
+  movements: fc.uniqueArray(fc.nat(2), { maxLength: 1 }),
+  counted: fc.array(fc.record({ product: fc.nat(3), customer: fc.constantFrom(...customers), units: fc.nat(3) }), {
+    maxLength: 6,
+  }),
+})
+type Past = typeof past extends fc.Arbitrary<infer A> ? A : never
+
+const order = fc.record({
+  _tag: fc.constant("Reserve" as const),
+  wish: fc.nat(6),
+  expects: fc.constantFrom("nothing", "nothing", "nothing", "total", "less", "otherCurrency"),
+})
+const hold = fc.record({ _tag: fc.constant("Hold" as const), wish: fc.nat(6), attempt: fc.integer({ min: 1, max: 3 }) })
+const release = fc.record({
+  _tag: fc.constant("Release" as const),
+  wish: fc.nat(6),
+  attempt: fc.integer({ min: 1, max: 3 }),
+  onlyExpired: fc.boolean(),
+})
+const giveBack = fc.record({ _tag: fc.constant("Return" as const), row: fc.nat(3) })
+const restock = fc.record({
+  _tag: fc.constant("Restock" as const),
+  key: fc.nat(3),
+  fingerprint: fc.nat(9).map((number) => (number === 0 ? 1 : 0)),
+  product: fc.nat(4),
+  delta: fc.oneof(
+    { weight: 9, arbitrary: fc.integer({ min: -6, max: 6 }) },
+    { weight: 1, arbitrary: fc.constantFrom(productUnitsMax, 99, 100, 101) },
+  ),
+})
+const commandSpec = fc.oneof(
+  { weight: 8, arbitrary: order },
+  { weight: 3, arbitrary: hold },
+  { weight: 2, arbitrary: release },
+  { weight: 1, arbitrary: giveBack },
+  { weight: 2, arbitrary: restock },
+)
+type CommandSpec = typeof commandSpec extends fc.Arbitrary<infer A> ? A : never
+
+export const scene: fc.Arbitrary<Scene> = fc
+  .record({ products, wishes, past, specs: fc.array(commandSpec, { minLength: 1, maxLength: 14 }) })
+  .map((drawn) => {
+    const world = worldOf(drawn.products, drawn.wishes, drawn.past)
+    const batch = drawn.specs.map((spec, at) => commandOf(world, drawn.wishes, spec, at))
+    return { world, wishes: drawn.wishes, batch }
+  })
+
+const at = <A>(values: ReadonlyArray<A>, number: number): A => {
+  const value = values[number % values.length]
+  if (value === undefined) throw new Error("nothing to choose from")
+  return value
+}
+/** The lines that a bit mask names. */
+const chosen = <A>(values: ReadonlyArray<A>, mask: number): ReadonlyArray<A> =>
+  values.filter((_, number) => ((mask >> number) & 1) === 1)
+
+const worldOf = (made: ReadonlyArray<WorldProduct>, all: ReadonlyArray<Wish>, before: Past): World => {
+  const world: World = {
+    nowMillis,
+    products: made.map((product) => ({ ...product })),
+    orders: [],
+    movements: before.movements.map((number) => ({
+      caller: callerId(0),
+      key: `m${number}`,
+      fingerprint: fingerprint(0),
+      movementId: movementId(900 + number),
+    })),
+    holds: [],
+    returns: [],
+    units: [],
+  }
+  for (const [number, wishNumber] of before.placed.entries()) {
+    const { caller, fingerprint: of, key } = at(all, wishNumber)
+    if (world.orders.some((row) => row.caller === caller && row.key === key)) continue
+    world.orders.push({ caller, key, fingerprint: of, orderId: orderId(900 + number) })
+  }
+  for (const { attempt, isExpired, lines, wish: wishNumber } of before.holds) {
+    if (wishNumber >= all.length) continue
+    const { caller, customer, fingerprint: of, key, lines: wanted } = at(all, wishNumber)
+    for (const line of chosen(wanted, lines)) {
+      const product = world.products.find((row) => row.productId === line.productId)
+      if (product === undefined) continue
+      product.stocked += line.quantity
+      const row: WorldHold = {
+        ...line,
+        unitPrice: product.price,
+        caller,
+        key,
+        fingerprint: of,
+        customer,
+        isExpired,
+        attempt: attemptId(attempt),
+      }
+      world.holds.push(row)
+    }
+  }
+  for (const [number, { customer, product: productNumber, quantity }] of before.returns.entries()) {
+    const product = at(world.products, productNumber)
+    product.stocked += quantity
+    world.returns.push({ returnId: returnId(number), productId: product.productId, customer, quantity })
+  }
+  countUnits(world, before.counted)
+  return world
+}
+
+/** Units of limited products are counted for everybody who has any; of others, only where a limit was taken away. */
+const countUnits = (world: World, counted: Past["counted"]): void => {
+  for (const { limitPerCustomer, productId: of } of world.products) {
+    for (const customer of customers) {
+      const drawn = counted.find((row) => at(world.products, row.product).productId === of && row.customer === customer)
+      const units = [...world.holds, ...world.returns]
+        .filter((row) => row.productId === of && row.customer === customer)
+        .reduce((sum, row) => sum + row.quantity, drawn?.units ?? 0)
+      if (drawn !== undefined || (limitPerCustomer !== null && units > 0)) {
+        world.units.push({ productId: of, customer, units })
+      }
+    }
+  }
+}
+
+const commandOf = (world: World, all: ReadonlyArray<Wish>, spec: CommandSpec, position: number): Command => {
+  switch (spec._tag) {
+    case "Reserve":
+      return reserveOf(world, at(all, spec.wish), spec.expects, position)
+    case "Hold": {
+      const { caller, customer, fingerprint: of, key, lines } = at(all, spec.wish)
+      const attempt = attemptId(spec.attempt)
+      return {
+        _tag: "Hold",
+        caller,
+        key,
+        fingerprint: of,
+        customer,
+        lines,
+        attempt,
+        holdTtlMillis: 30_000,
+      } satisfies Hold
+    }
+    case "Release": {
+      const { caller, fingerprint: of, key, lines } = at(all, spec.wish)
+      const productIds = lines.map((line) => line.productId)
+      const attempt = attemptId(spec.attempt)
+      const { onlyExpired } = spec
+      return { _tag: "Release", caller, key, fingerprint: of, attempt, productIds, onlyExpired } satisfies Release
+    }
+    case "Return": {
+      const row = world.returns[spec.row]
+      const name = { returnId: row?.returnId ?? returnId(77), productId: row?.productId ?? productId(0) }
+      return { _tag: "Return", ...name } satisfies Return
+    }
+    case "Restock":
+      return {
+        _tag: "Restock",
+        caller: callerId(0),
+        key: `m${spec.key}`,
+        fingerprint: fingerprint(spec.fingerprint),
+        movementId: movementId(position),
+        productId: productId(spec.product),
+        kind: spec.delta >= 0 ? "received" : "corrected",
+        delta: spec.delta,
+        reason: null,
+      } satisfies Restock
+  }
+}
+
+const reserveOf = (world: World, { remote, ...wanted }: Wish, expects: string, position: number): Reserve => {
+  const local = wanted.lines.map((line) => world.products.find((row) => row.productId === line.productId))
+  const localTotal = wanted.lines.reduce((sum, line, number) => sum + line.quantity * (local[number]?.price ?? 0), 0)
+  const total = localTotal + (remote === null ? 0 : remote.quantity * remote.unitPrice)
+  const expected = {
+    amount: expects === "less" ? total - 1 : total,
+    currency: expects === "otherCurrency" ? "JPY" : (local[0]?.currency ?? "EUR"),
+  }
+  return {
+    _tag: "Reserve",
+    ...wanted,
+    orderId: orderId(position),
+    customerRef: null,
+    held:
+      remote === null
+        ? []
+        : [
+            {
+              shard: 1,
+              attempt: remoteAttempt,
+              currency: remote.currency,
+              lines: [{ productId: remoteProductId, quantity: remote.quantity, unitPrice: remote.unitPrice }],
+            },
+          ],
+    expectedTotal: expects === "nothing" ? null : expected,
+    reservationTtlMillis: 60_000,
+  }
+}
