@@ -1,0 +1,42 @@
+/**
+ * Who is calling, as the database said at most a moment ago. Roles are derived from it and never travel in a token,
+ * so that an approval, a suspension or a sign-out holds for the next request of the same token.
+ */
+import type { AccountId, MerchantId, SessionId } from "../domain/ids.ts"
+
+export type MerchantStatus = "pending" | "approved" | "suspended"
+
+export interface Membership {
+  readonly merchantId: MerchantId
+  readonly status: MerchantStatus
+}
+
+export interface Account {
+  readonly id: AccountId
+  readonly email: string
+  readonly name: string
+  readonly isAdmin: boolean
+  readonly memberships: ReadonlyArray<Membership>
+}
+
+export interface Principal {
+  readonly account: Account
+  readonly sessionId: SessionId
+}
+
+export type Role = "customer" | "merchant" | "admin"
+
+export const rolesOf = (account: Account): ReadonlyArray<Role> => {
+  const roles: Array<Role> = ["customer"]
+  if (account.memberships.some((membership) => membership.status === "approved")) roles.push("merchant")
+  if (account.isAdmin) roles.push("admin")
+  return roles
+}
+
+/** Whether the account may act for this merchant now. */
+export const actsFor = (account: Account, merchantId: MerchantId): boolean =>
+  account.memberships.some((membership) => membership.merchantId === merchantId && membership.status === "approved")
+
+/** Whether the account may see what belongs to this merchant, approved or not. */
+export const belongsTo = (account: Account, merchantId: MerchantId): boolean =>
+  account.memberships.some((membership) => membership.merchantId === merchantId)

@@ -1,0 +1,84 @@
+/**
+ * How a product's stock came to be what it is: its movements, oldest first, for members of its merchant and admins.
+ */
+import { Context, Effect, Layer } from "effect"
+import { SqlClient, type SqlError } from "effect/sql"
+import { forbidden, notFound, type Forbidden, type NotFound } from "../accounts/accountRefusals.ts"
+import { actsFor, belongsTo, type Account } from "../accounts/principal.ts"
+import type { MerchantId, ProductId, StockMovementId } from "../domain/ids.ts"
+
+export type MovementKind = "received" | "writtenOff" | "corrected"
+
+export interface StockMovement {
+  readonly id: StockMovementId
+  readonly productId: ProductId
+  readonly kind: MovementKind
+  /** What it added to the stock. */
+  readonly delta: number
+  readonly reason: string | null
+  readonly createdAtMillis: number
+}
+
+export interface StockMovementPage {
+  readonly data: ReadonlyArray<StockMovement>
+  readonly hasMore: boolean
+}
+
+/** A movement's quantity as a caller writes it: what is written off counts up, only a correction has a sign. */
+export const quantityOf = (kind: MovementKind, delta: number): number => (kind === "writtenOff" ? -delta : delta)
+export const deltaOf = (kind: MovementKind, quantity: number): number => (kind === "writtenOff" ? -quantity : quantity)
+
+export class StockMovements extends Context.Service<
+  StockMovements,
+  {
+    readonly list: (
+      account: Account,
+      productId: ProductId,
+      page: { readonly limit: number; readonly startingAfter: StockMovementId | null },
+    ) => Effect.Effect<StockMovementPage, Forbidden | NotFound | SqlError.SqlError>
+    /** Fails unless the account may move this product's stock now. */
+    readonly mayMove: (
+      account: Account,
+      productId: ProductId,
+    ) => Effect.Effect<void, Forbidden | NotFound | SqlError.SqlError>
+  }
+>()("hedonify/catalogue/StockMovements") {
+  static readonly layer = Layer.effect(
+    StockMovements,
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+
+      const merchantOf = Effect.fnUntraced(function* (productId: ProductId) {
+        const rows = yield* sql<{ readonly merchantId: MerchantId }>`
+          select merchant_id as "merchantId" from products where id = ${productId}`
+        return rows[0]?.merchantId ?? (yield* Effect.fail(notFound))
+      })
+
+      const mayMove = Effect.fnUntraced(function* (account: Account, productId: ProductId) {
+        const merchantId = yield* merchantOf(productId)
+        if (actsFor(account, merchantId)) return
+        return yield* Effect.fail(forbidden("Only members of the product's approved merchant move its stock."))
+      })
+
+      const list = Effect.fn("StockMovements.list")(function* (
+        account: Account,
+        productId: ProductId,
+        page: { readonly limit: number; readonly startingAfter: StockMovementId | null },
+      ) {
+        const merchantId = yield* merchantOf(productId)
+        if (!account.isAdmin && !belongsTo(account, merchantId)) {
+          return yield* Effect.fail(forbidden("Only members of the product's merchant see its movements."))
+        }
+        const rows = yield* sql<StockMovement>`
+          select id, product_id as "productId", kind, delta, reason,
+            floor(extract(epoch from created_at) * 1000)::float8 as "createdAtMillis"
+          from stock_movements
+          where product_id = ${productId} and id > ${page.startingAfter ?? "00000000-0000-0000-0000-000000000000"}
+          order by id limit ${page.limit + 1}`
+        return { data: rows.slice(0, page.limit), hasMore: rows.length > page.limit }
+      })
+
+      return StockMovements.of({ list, mayMove })
+    }),
+  )
+}

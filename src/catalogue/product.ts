@@ -1,0 +1,53 @@
+/**
+ * A product as the service knows it, as a merchant adds it, and how lists of it are asked for. Times are milliseconds
+ * since the epoch, as PostgreSQL's clock gave them; amounts are minor units.
+ */
+import type { MerchantId, ProductId } from "../domain/ids.ts"
+import type { Money } from "../domain/money.ts"
+
+export interface Product {
+  readonly id: ProductId
+  readonly merchantId: MerchantId
+  readonly name: string
+  readonly description: string
+  readonly price: Money
+  readonly stocked: number
+  readonly available: number
+  readonly limitPerCustomer: number | null
+  readonly saleStartsAtMillis: number | null
+  readonly paused: boolean
+  readonly archived: boolean
+  readonly waitlist: boolean
+  readonly stockGroup: string | null
+  readonly imageUrl: string | null
+  readonly version: number
+  readonly createdAtMillis: number
+  readonly updatedAtMillis: number
+}
+
+export interface NewProduct {
+  readonly name: string
+  readonly description: string
+  readonly price: Money
+  readonly stock: number
+  readonly limitPerCustomer: number | null
+  readonly saleStartsAtMillis: number | null
+  readonly paused: boolean
+  readonly waitlist: boolean
+  readonly stockGroup: string | null
+  readonly imageUrl: string | null
+}
+
+export interface ProductQuery {
+  readonly limit: number
+  readonly startingAfter: ProductId | null
+  /** Words that begin words of the name, all of them. */
+  readonly words: ReadonlyArray<string> | null
+  readonly merchantId: MerchantId | null
+  readonly inStock: boolean | null
+}
+
+export interface ProductPage {
+  readonly data: ReadonlyArray<Product>
+  readonly hasMore: boolean
+}

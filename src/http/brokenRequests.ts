@@ -1,0 +1,37 @@
+/**
+ * Answers what never became a request: bytes that are not HTTP, headers that are too large or too slow. Node gives such
+ * an error to nobody else, and its own answer has no body; ours is a problem like any other.
+ */
+import { ProblemDetails } from "effect/http"
+import { STATUS_CODES } from "node:http"
+import type { Duplex } from "node:stream"
+import { problemOf } from "./problems.ts"
+import { requestIdFrom } from "./RequestId.ts"
+
+const meanings: Readonly<Record<string, { readonly status: number; readonly detail: string }>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: { status: 408, detail: "The request took too long to arrive." },
+  HPE_HEADER_OVERFLOW: { status: 431, detail: "The headers are too large." },
+}
+const notHttp = { status: 400, detail: "This is not an HTTP request." }
+
+export const answerBrokenRequest = (error: Error & { readonly code?: string }, socket: Duplex): void => {
+  if (!socket.writable || error.code === "ECONNRESET") {
+    socket.destroy()
+    return
+  }
+  const { detail, status } = meanings[error.code ?? ""] ?? notHttp
+  const requestId = requestIdFrom(undefined)
+  const title = STATUS_CODES[status] ?? ""
+  const body = JSON.stringify(problemOf({ status, code: "malformed", title, detail, retryable: false }, requestId))
+  socket.end(
+    [
+      `HTTP/1.1 ${status} ${title}`,
+      `Content-Type: ${ProblemDetails.contentType}`,
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      `X-Request-Id: ${requestId}`,
+      "Connection: close",
+      "",
+      body,
+    ].join("\r\n"),
+  )
+}

@@ -1,0 +1,55 @@
+/**
+ * Accounts and sessions as a caller sees them.
+ */
+import { Schema } from "effect"
+import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
+import { AccountId } from "../../domain/ids.ts"
+import { Authorization } from "./authorization.ts"
+import { bodyProblems, problems } from "./problem.ts"
+import { AttemptedPassword, Email, Name, Password, Timestamp } from "./text.ts"
+
+export const AccountView = Schema.Struct({
+  id: AccountId,
+  email: Schema.String,
+  name: Schema.String,
+  roles: Schema.Array(Schema.Literals(["customer", "merchant", "admin"])),
+}).annotate({ identifier: "Account" })
+
+export const SignUp = Schema.Struct({ email: Email, password: Password, name: Name }).annotate({ identifier: "SignUp" })
+
+export const SignIn = Schema.Struct({ email: Email, password: AttemptedPassword }).annotate({ identifier: "SignIn" })
+
+export const SessionView = Schema.Struct({
+  token: Schema.String,
+  expiresAt: Timestamp,
+  account: AccountView,
+}).annotate({ identifier: "Session" })
+
+export class AccountsGroup extends HttpApiGroup.make("accounts")
+  .add(
+    HttpApiEndpoint.post("signUp", "/v1/accounts", {
+      payload: SignUp,
+      success: AccountView.pipe(HttpApiSchema.status(201)),
+      error: problems(bodyProblems, { 409: ["email_taken"] }),
+    }).annotateMerge(OpenApi.annotations({ summary: "Open an account" })),
+    HttpApiEndpoint.post("signIn", "/v1/sessions", {
+      payload: SignIn,
+      success: SessionView.pipe(HttpApiSchema.status(201)),
+      error: problems(bodyProblems, { 401: ["bad_credentials"], 429: ["too_many_requests"] }),
+    }).annotateMerge(OpenApi.annotations({ summary: "Sign in" })),
+  )
+  .annotateMerge(OpenApi.annotations({ title: "Accounts", description: "Sign up and sign in." })) {}
+
+export class SessionsGroup extends HttpApiGroup.make("sessions")
+  .add(
+    HttpApiEndpoint.delete("signOut", "/v1/sessions/current", {
+      success: HttpApiSchema.NoContent,
+      error: problems(),
+    }).annotateMerge(OpenApi.annotations({ summary: "Sign out: the token ends at once" })),
+    HttpApiEndpoint.get("me", "/v1/me", {
+      success: AccountView,
+      error: problems(),
+    }).annotateMerge(OpenApi.annotations({ summary: "Who am I, and what may I do" })),
+  )
+  .middleware(Authorization)
+  .annotateMerge(OpenApi.annotations({ title: "Sessions", description: "The signed-in account." })) {}

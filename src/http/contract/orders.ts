@@ -1,0 +1,122 @@
+/**
+ * Orders as a caller sees them. A caller says what and how many; price, customer, status and time are the service's,
+ * and such fields in a body are not read.
+ */
+import { Schema } from "effect"
+import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
+import { batchOrdersMax, customerRefLengthMax, lineQuantityMax, orderLinesMax } from "../../domain/bounds.ts"
+import { MerchantId, OrderId, ProductId } from "../../domain/ids.ts"
+import { Money } from "../../domain/money.ts"
+import { OrderStatus } from "../../domain/order.ts"
+import { Authorization } from "./authorization.ts"
+import { limitParameter, page } from "./paging.ts"
+import { bodyProblems, Problem, problems } from "./problem.ts"
+import { IdempotencyKey, lineOfText, Timestamp } from "./text.ts"
+
+export const OrderView = Schema.Struct({
+  id: OrderId,
+  status: OrderStatus,
+  customerRef: Schema.optionalKey(Schema.String),
+  lines: Schema.Array(
+    Schema.Struct({
+      productId: ProductId,
+      name: Schema.String,
+      quantity: Schema.Int,
+      unitPrice: Money,
+      lineTotal: Money,
+      merchantId: MerchantId,
+    }),
+  ),
+  total: Money,
+  createdAt: Timestamp,
+  expiresAt: Timestamp,
+  paidAt: Schema.optionalKey(Timestamp),
+  payments: Schema.Array(Schema.Unknown),
+  shipments: Schema.Array(Schema.Unknown),
+}).annotate({ identifier: "Order" })
+export type OrderView = typeof OrderView.Type
+
+const Lines = Schema.Array(
+  Schema.Struct({
+    productId: ProductId,
+    quantity: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: lineQuantityMax })),
+  }),
+).check(Schema.isMinLength(1), Schema.isMaxLength(orderLinesMax))
+
+const CustomerRef = lineOfText(customerRefLengthMax).annotate({
+  description: "A channel's own name for its customer, who is then the one limits count for.",
+})
+
+const ExpectedTotal = Money.annotate({ description: "Compared, never used: 409 price_changed where it differs." })
+
+export const PlaceOrder = Schema.Struct({
+  lines: Lines.annotate({ description: `1 to ${orderLinesMax} lines; lines of one product are merged.` }),
+  customerRef: Schema.optionalKey(CustomerRef),
+  expectedTotal: Schema.optionalKey(ExpectedTotal),
+}).annotate({ identifier: "PlaceOrder" })
+
+/** Each order of a batch is checked on its own, so that one that does not fit takes none of the others with it. */
+export const BatchedOrder = Schema.Struct({
+  idempotencyKey: IdempotencyKey,
+  lines: Lines,
+  customerRef: Schema.optionalKey(CustomerRef),
+  expectedTotal: Schema.optionalKey(ExpectedTotal),
+}).annotate({ identifier: "BatchedOrder" })
+
+export const PlaceOrders = Schema.Struct({
+  orders: Schema.Array(BatchedOrder).check(Schema.isMinLength(1), Schema.isMaxLength(batchOrdersMax)),
+}).annotate({ identifier: "PlaceOrders" })
+
+/** What is read of a batch before its orders are looked at one by one. */
+export const OrderBatchEnvelope = Schema.Struct({
+  orders: Schema.Array(Schema.Unknown).check(Schema.isMinLength(1), Schema.isMaxLength(batchOrdersMax)),
+})
+
+export const BatchResult = Schema.Union([
+  Schema.Struct({ status: Schema.Literal(201), order: OrderView }),
+  Schema.Struct({ status: Schema.Int, problem: Problem }),
+]).annotate({ identifier: "BatchResult" })
+
+const orderRefusals = {
+  400: ["idempotency_key_missing"],
+  409: ["out_of_stock", "limit_exceeded", "not_on_sale", "price_changed"],
+  422: ["unknown_product", "currency_mix", "idempotency_key_reused"],
+}
+
+export class OrdersGroup extends HttpApiGroup.make("orders")
+  .add(
+    HttpApiEndpoint.post("place", "/v1/orders", {
+      headers: { "idempotency-key": IdempotencyKey },
+      payload: PlaceOrder,
+      success: HttpApiSchema.WithHeaders(OrderView.pipe(HttpApiSchema.status(201)), {
+        location: Schema.String,
+        "idempotency-replayed": Schema.optionalKey(Schema.Literal("true")),
+      }),
+      error: problems(bodyProblems, orderRefusals),
+    }).annotateMerge(OpenApi.annotations({ summary: "Place an order: every line in full, or none" })),
+    HttpApiEndpoint.post("placeMany", "/v1/orders/batch", {
+      payload: PlaceOrders,
+      success: Schema.Struct({ results: Schema.Array(BatchResult) }),
+      error: problems(bodyProblems),
+    }).annotateMerge(
+      OpenApi.annotations({ summary: `Place 1 to ${batchOrdersMax} orders, each on its own, in the order given` }),
+    ),
+    HttpApiEndpoint.get("list", "/v1/orders", {
+      query: {
+        limit: limitParameter,
+        starting_after: Schema.optionalKey(OrderId),
+        status: Schema.optionalKey(OrderStatus),
+        customerRef: Schema.optionalKey(lineOfText(customerRefLengthMax)),
+        idempotencyKey: Schema.optionalKey(IdempotencyKey),
+      },
+      success: page(OrderView),
+      error: problems({ 422: ["invalid"] }),
+    }).annotateMerge(OpenApi.annotations({ summary: "Own orders" })),
+    HttpApiEndpoint.get("get", "/v1/orders/:id", {
+      params: { id: OrderId },
+      success: OrderView,
+      error: problems({ 404: ["not_found"] }),
+    }).annotateMerge(OpenApi.annotations({ summary: "One order; 404 also where it is somebody else's" })),
+  )
+  .middleware(Authorization)
+  .annotateMerge(OpenApi.annotations({ title: "Orders", description: "Bought, with units set aside." })) {}

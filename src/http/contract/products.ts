@@ -1,0 +1,144 @@
+/**
+ * Products and their stock movements as a caller sees them. Prices, stock and times in answers come from the service
+ * alone; of what a merchant sends, only the fields named here are read.
+ */
+import { DateTime, Option, Schema } from "effect"
+import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
+import { movementReasonLengthMax, nameLengthMax, productUnitsMax, stockGroupLengthMax } from "../../domain/bounds.ts"
+import { MerchantId, ProductId, StockMovementId } from "../../domain/ids.ts"
+import { Money, Price } from "../../domain/money.ts"
+import { Authorization } from "./authorization.ts"
+import { limitParameter, page } from "./paging.ts"
+import { bodyProblems, problems } from "./problem.ts"
+import { Description, ImageUrl, lineOfText, Name, Timestamp } from "./text.ts"
+
+export const ProductView = Schema.Struct({
+  id: ProductId,
+  merchantId: MerchantId,
+  name: Schema.String,
+  description: Schema.String,
+  price: Money,
+  stocked: Schema.Int,
+  available: Schema.Int,
+  limitPerCustomer: Schema.NullOr(Schema.Int),
+  saleStartsAt: Schema.NullOr(Timestamp),
+  paused: Schema.Boolean,
+  archived: Schema.Boolean,
+  waitlist: Schema.Boolean,
+  stockGroup: Schema.NullOr(Schema.String),
+  imageUrl: Schema.NullOr(Schema.String),
+  version: Schema.Int,
+  createdAt: Timestamp,
+  updatedAt: Timestamp,
+}).annotate({ identifier: "Product" })
+
+const Units = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: productUnitsMax }))
+const UnitsAboveZero = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: productUnitsMax }))
+
+/** JavaScript reads the 30th of February as the 2nd of March; a day counts only if it comes back as it was written. */
+const isTime = (text: string): boolean => {
+  const day = text.slice(0, 10)
+  return (
+    Option.isSome(DateTime.make(text)) &&
+    Option.exists(DateTime.make(`${day}T00:00:00Z`), (read) => DateTime.formatIsoDateUtc(read) === day)
+  )
+}
+
+export const SaleStart = Schema.String.check(
+  Schema.isPattern(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/, {
+    message: "must be an RFC 3339 time with its offset",
+  }),
+  Schema.makeFilter<string>(isTime, { message: "must be a time that exists" }),
+).annotate({ format: "date-time" })
+
+export const CreateProduct = Schema.Struct({
+  name: Name,
+  description: Schema.optionalKey(Description),
+  price: Price,
+  stock: Units,
+  merchantId: Schema.optionalKey(MerchantId).annotateKey({
+    description: "Required of an account that belongs to several merchants.",
+  }),
+  limitPerCustomer: Schema.optionalKey(Schema.NullOr(UnitsAboveZero)),
+  saleStartsAt: Schema.optionalKey(Schema.NullOr(SaleStart)),
+  paused: Schema.optionalKey(Schema.Boolean),
+  waitlist: Schema.optionalKey(Schema.Boolean),
+  stockGroup: Schema.optionalKey(Schema.NullOr(lineOfText(stockGroupLengthMax))),
+  imageUrl: Schema.optionalKey(Schema.NullOr(ImageUrl)),
+}).annotate({ identifier: "CreateProduct" })
+
+export const StockMovementView = Schema.Struct({
+  id: StockMovementId,
+  productId: ProductId,
+  kind: Schema.Literals(["received", "writtenOff", "corrected"]),
+  quantity: Schema.Int,
+  reason: Schema.NullOr(Schema.String),
+  createdAt: Timestamp,
+}).annotate({ identifier: "StockMovement" })
+
+export const MoveStock = Schema.Struct({
+  kind: Schema.Literals(["received", "writtenOff", "corrected"]),
+  quantity: Schema.Int.check(Schema.isBetween({ minimum: -productUnitsMax, maximum: productUnitsMax })),
+  reason: Schema.optionalKey(Schema.NullOr(lineOfText(movementReasonLengthMax))),
+})
+  .check(
+    Schema.makeFilter((movement) => {
+      const fits = movement.kind === "corrected" ? movement.quantity !== 0 : movement.quantity > 0
+      return fits
+        ? undefined
+        : {
+            path: ["quantity"],
+            issue:
+              movement.kind === "corrected" ? "must not be 0" : "must be above 0: only a correction may be negative",
+          }
+    }),
+  )
+  .annotate({ identifier: "MoveStock" })
+
+const productParams = { id: ProductId }
+
+export class ProductsGroup extends HttpApiGroup.make("products")
+  .add(
+    HttpApiEndpoint.get("list", "/v1/products", {
+      query: {
+        limit: limitParameter,
+        starting_after: Schema.optionalKey(ProductId),
+        q: Schema.optionalKey(lineOfText(nameLengthMax)).annotateKey({
+          description: "Words that begin a word of the name.",
+        }),
+        merchantId: Schema.optionalKey(MerchantId),
+        inStock: Schema.optionalKey(Schema.Literals(["true", "false"])),
+      },
+      success: page(ProductView),
+      error: problems({ 422: ["invalid"] }),
+    }).annotateMerge(OpenApi.annotations({ summary: "What is for sale" })),
+    HttpApiEndpoint.get("get", "/v1/products/:id", {
+      params: productParams,
+      headers: { "if-none-match": Schema.optionalKey(Schema.String) },
+      success: [
+        HttpApiSchema.WithHeaders(ProductView, {
+          etag: Schema.String.annotate({ description: '"<version>.<stocked>.<available>"' }),
+        }),
+        HttpApiSchema.Empty(304),
+      ],
+      error: problems({ 404: ["not_found"] }),
+    }).annotateMerge(OpenApi.annotations({ summary: "One product with its stock of this moment" })),
+  )
+  .annotateMerge(OpenApi.annotations({ title: "Products", description: "The catalogue, open to anyone." })) {}
+
+export class ProductEditingGroup extends HttpApiGroup.make("productEditing")
+  .add(
+    HttpApiEndpoint.post("create", "/v1/products", {
+      payload: CreateProduct,
+      success: HttpApiSchema.WithHeaders(ProductView.pipe(HttpApiSchema.status(201)), { location: Schema.String }),
+      error: problems(bodyProblems, { 403: ["forbidden"] }),
+    }).annotateMerge(OpenApi.annotations({ summary: "Add a product (merchant)" })),
+    HttpApiEndpoint.get("listMovements", "/v1/products/:id/stock-movements", {
+      params: productParams,
+      query: { limit: limitParameter, starting_after: Schema.optionalKey(StockMovementId) },
+      success: page(StockMovementView),
+      error: problems({ 403: ["forbidden"], 404: ["not_found"], 422: ["invalid"] }),
+    }).annotateMerge(OpenApi.annotations({ summary: "How the stock came to be what it is (merchant)" })),
+  )
+  .middleware(Authorization)
+  .annotateMerge(OpenApi.annotations({ title: "Editing products", description: "For members of the merchant." })) {}

@@ -1,0 +1,69 @@
+/**
+ * Sign-up, sign-in, sign-out and "who am I". Passwords are wrapped as soon as they are read, so that no log or error
+ * can show one.
+ */
+import { DateTime, Effect, Option, Redacted } from "effect"
+import type { HttpServerRequest } from "effect/http"
+import { HttpApiBuilder } from "effect/http-api"
+import { Accounts } from "../../accounts/Accounts.ts"
+import { type Account, rolesOf } from "../../accounts/principal.ts"
+import { Sessions } from "../../accounts/Sessions.ts"
+import { type AccountView, SignIn, SignUp } from "../contract/accounts.ts"
+import { Api } from "../contract/Api.ts"
+import { CurrentPrincipal } from "../contract/authorization.ts"
+import { makeBodyReader } from "../requestBody.ts"
+import { answering } from "../respond.ts"
+
+const readSignUp = makeBodyReader(SignUp)
+const readSignIn = makeBodyReader(SignIn)
+
+const accountView = (account: Account): typeof AccountView.Type => ({
+  id: account.id,
+  email: account.email,
+  name: account.name,
+  roles: rolesOf(account),
+})
+
+const addressOf = (request: HttpServerRequest.HttpServerRequest): string =>
+  Option.getOrElse(request.remoteAddress, () => "unknown")
+
+export const accountsHandlers = HttpApiBuilder.group(
+  Api,
+  "accounts",
+  Effect.fnUntraced(function* (handlers) {
+    const accounts = yield* Accounts
+    const sessions = yield* Sessions
+
+    const signUp = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+      const { email, name, password } = yield* readSignUp(request)
+      return accountView(yield* accounts.signUp({ email, name, password: Redacted.make(password) }))
+    })
+
+    const signIn = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+      const { email, password } = yield* readSignIn(request)
+      const session = yield* sessions.signIn({ email, password: Redacted.make(password), address: addressOf(request) })
+      return {
+        token: session.token,
+        expiresAt: DateTime.formatIso(DateTime.makeUnsafe(session.expiresAtMillis)),
+        account: accountView(session.account),
+      }
+    })
+
+    return handlers
+      .handleRaw("signUp", ({ request }) => answering(signUp(request)))
+      .handleRaw("signIn", ({ request }) => answering(signIn(request)))
+  }),
+)
+
+export const sessionsHandlers = HttpApiBuilder.group(
+  Api,
+  "sessions",
+  Effect.fnUntraced(function* (handlers) {
+    const sessions = yield* Sessions
+    return handlers
+      .handle("signOut", () =>
+        answering(Effect.flatMap(CurrentPrincipal, (principal) => sessions.signOut(principal.sessionId))),
+      )
+      .handle("me", () => Effect.map(CurrentPrincipal, (principal) => accountView(principal.account)))
+  }),
+)

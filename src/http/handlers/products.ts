@@ -1,0 +1,134 @@
+/**
+ * The catalogue over HTTP: adding, reading with an ETag, listing, and the movements of a product's stock.
+ */
+import { DateTime, Effect, Option } from "effect"
+import { HttpServerResponse, type HttpServerRequest } from "effect/http"
+import { HttpApiBuilder, HttpApiSchema } from "effect/http-api"
+import type { NewProduct, Product } from "../../catalogue/product.ts"
+import { Products } from "../../catalogue/Products.ts"
+import { quantityOf, type StockMovement, StockMovements } from "../../catalogue/StockMovements.ts"
+import { pageSizeDefault } from "../../domain/bounds.ts"
+import type { ProductId, StockMovementId } from "../../domain/ids.ts"
+import { Api } from "../contract/Api.ts"
+import { CurrentPrincipal } from "../contract/authorization.ts"
+import { CreateProduct, type ProductView, type StockMovementView } from "../contract/products.ts"
+import { makeBodyReader } from "../requestBody.ts"
+import { answering } from "../respond.ts"
+
+const isoTime = (millis: number): string => DateTime.formatIso(DateTime.makeUnsafe(millis))
+
+const productView = ({
+  createdAtMillis,
+  saleStartsAtMillis,
+  updatedAtMillis,
+  ...product
+}: Product): typeof ProductView.Type => ({
+  ...product,
+  saleStartsAt: saleStartsAtMillis === null ? null : isoTime(saleStartsAtMillis),
+  createdAt: isoTime(createdAtMillis),
+  updatedAt: isoTime(updatedAtMillis),
+})
+
+const etagOf = (product: Product): string => `"${product.version}.${product.stocked}.${product.available}"`
+
+/** Whether If-None-Match names this tag; weak and strong compare alike here (RFC 9110, 13.1.2). */
+const namesTag = (header: string | undefined, etag: string): boolean =>
+  header !== undefined &&
+  header.split(",").some((part) => {
+    const tag = part.trim()
+    return tag === "*" || tag === etag || tag === `W/${etag}`
+  })
+
+export const productsHandlers = HttpApiBuilder.group(
+  Api,
+  "products",
+  Effect.fnUntraced(function* (handlers) {
+    const products = yield* Products
+
+    const get = Effect.fnUntraced(function* (id: ProductId, ifNoneMatch: string | undefined) {
+      const product = yield* products.get(id)
+      const etag = etagOf(product)
+      if (namesTag(ifNoneMatch, etag)) return HttpServerResponse.empty({ status: 304, headers: { etag } })
+      return HttpApiSchema.withHeaders({ body: productView(product), headers: { etag } })
+    })
+
+    return handlers
+      .handle("get", ({ headers, params }) => answering(get(params.id, headers["if-none-match"])))
+      .handle("list", ({ query }) =>
+        answering(
+          products.list({
+            limit: query.limit ?? pageSizeDefault,
+            startingAfter: query.starting_after ?? null,
+            words: query.q === undefined ? null : (query.q.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []),
+            merchantId: query.merchantId ?? null,
+            inStock: query.inStock === undefined ? null : query.inStock === "true",
+          }),
+        ).pipe(
+          Effect.map((page) =>
+            HttpServerResponse.isHttpServerResponse(page)
+              ? page
+              : { data: page.data.map(productView), hasMore: page.hasMore },
+          ),
+        ),
+      )
+  }),
+)
+
+const readNewProduct = makeBodyReader(CreateProduct)
+
+const newProductOf = (input: typeof CreateProduct.Type): NewProduct => ({
+  name: input.name,
+  description: input.description ?? "",
+  price: input.price,
+  stock: input.stock,
+  limitPerCustomer: input.limitPerCustomer ?? null,
+  saleStartsAtMillis:
+    input.saleStartsAt === undefined || input.saleStartsAt === null
+      ? null
+      : DateTime.toEpochMillis(DateTime.makeUnsafe(input.saleStartsAt)),
+  paused: input.paused ?? false,
+  waitlist: input.waitlist ?? false,
+  stockGroup: input.stockGroup ?? null,
+  imageUrl: input.imageUrl ?? null,
+})
+
+const movementView = ({ createdAtMillis, delta, ...movement }: StockMovement): typeof StockMovementView.Type => ({
+  ...movement,
+  quantity: quantityOf(movement.kind, delta),
+  createdAt: isoTime(createdAtMillis),
+})
+
+export const productEditingHandlers = HttpApiBuilder.group(
+  Api,
+  "productEditing",
+  Effect.fnUntraced(function* (handlers) {
+    const products = yield* Products
+    const movements = yield* StockMovements
+
+    const create = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+      const { account } = yield* CurrentPrincipal
+      const input = yield* readNewProduct(request)
+      const product = yield* products.create(account, Option.fromUndefinedOr(input.merchantId), newProductOf(input))
+      return HttpApiSchema.withHeaders({
+        body: productView(product),
+        headers: { location: `/v1/products/${product.id}` },
+      })
+    })
+
+    const listMovements = Effect.fnUntraced(function* (
+      id: ProductId,
+      query: { readonly limit?: number; readonly starting_after?: StockMovementId },
+    ) {
+      const { account } = yield* CurrentPrincipal
+      const page = yield* movements.list(account, id, {
+        limit: query.limit ?? pageSizeDefault,
+        startingAfter: query.starting_after ?? null,
+      })
+      return { data: page.data.map(movementView), hasMore: page.hasMore }
+    })
+
+    return handlers
+      .handleRaw("create", ({ request }) => answering(create(request)))
+      .handle("listMovements", ({ params, query }) => answering(listMovements(params.id, query)))
+  }),
+)

@@ -1,0 +1,13 @@
+/**
+ * The bounds of connections: how long a caller may take, how many there may be, and how long the end may last.
+ */
+
+/** From the first byte of a request to its last: a megabyte over a poor line, not a drip that holds a socket. */
+export const requestMaxMillis = 30_000
+export const headersMaxMillis = 10_000
+/** Longer than the minute that load balancers keep a connection for, so that they close first. */
+export const keepAliveMillis = 65_000
+/** Sockets at once; each costs some tens of kilobytes. */
+export const connectionsMax = 10_000
+/** What requests under way may still take when the service stops: the longest order deadline fits. */
+export const drainMaxMillis = 5_000

@@ -1,0 +1,205 @@
+/**
+ * The one place where refusals and errors become HTTP statuses. Must stay true: it is exhaustive (a new refusal does
+ * not compile without its row), and nothing of the inside leaves: no SQL, no stack, no internal name.
+ */
+import { DateTime, Predicate } from "effect"
+import type { HttpServerError } from "effect/http"
+import { SqlError } from "effect/sql"
+import type { AccountRefusal } from "../accounts/accountRefusals.ts"
+import type { CatalogueRefusal } from "../catalogue/catalogueRefusals.ts"
+import { retryAfterSeconds } from "../domain/bounds.ts"
+import type { MovementRefusal, OrderRefusal, Unavailable } from "../domain/refusals.ts"
+import type { Problem } from "./contract/problem.ts"
+
+/** What only the HTTP edge refuses. */
+export type RequestRefusal =
+  | { readonly code: "malformed"; readonly detail: string }
+  | { readonly code: "idempotency_key_missing" }
+  | { readonly code: "method_not_allowed"; readonly allowed: ReadonlyArray<string> }
+  | { readonly code: "too_large"; readonly sizeMaxBytes: number }
+  | { readonly code: "unsupported_media_type" }
+  | { readonly code: "invalid"; readonly errors: ReadonlyArray<{ readonly pointer: string; readonly message: string }> }
+  | {
+      readonly code: "not_ready"
+      readonly missing: ReadonlyArray<{ readonly name: string; readonly detail: string }>
+    }
+  | { readonly code: "internal" }
+
+export type Refusal = AccountRefusal | CatalogueRefusal | MovementRefusal | OrderRefusal | RequestRefusal | Unavailable
+
+export type Failure = Refusal | SqlError.SqlError | HttpServerError.HttpServerError
+
+type Extras = Omit<Partial<Problem>, "type" | "title" | "status" | "detail" | "code" | "retryable" | "requestId">
+
+/** A problem without the request it belongs to, with the headers that go with it. */
+export interface Sketch {
+  readonly status: number
+  readonly code: string
+  readonly title: string
+  readonly detail: string
+  readonly retryable: boolean
+  readonly extras?: Extras
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+const isoTime = (millis: number): string => DateTime.formatIso(DateTime.makeUnsafe(millis))
+
+export const sketchOf = (refusal: Refusal): Sketch => {
+  const sketch = (status: number, title: string, detail: string, more: Partial<Sketch> = {}): Sketch => ({
+    status,
+    code: refusal.code,
+    title,
+    detail,
+    retryable: false,
+    ...more,
+  })
+  switch (refusal.code) {
+    case "malformed":
+      return sketch(400, "Malformed request", refusal.detail)
+    case "idempotency_key_missing":
+      return sketch(
+        400,
+        "Idempotency-Key missing",
+        "This request needs an Idempotency-Key header of 1 to 255 printable ASCII characters.",
+      )
+    case "unauthenticated":
+      return sketch(401, "Not signed in", "This request needs the token of a session that has not ended.", {
+        headers: { "www-authenticate": "Bearer" },
+      })
+    case "bad_credentials":
+      return sketch(401, "Wrong e-mail or password", "There is no account with this e-mail address and password.")
+    case "forbidden":
+      return sketch(403, "Not allowed", refusal.reason)
+    case "not_found":
+      return sketch(404, "Not found", "There is nothing here, or nothing that you may see.")
+    case "method_not_allowed":
+      return sketch(405, "Method not allowed", `This path answers ${refusal.allowed.join(", ")}.`, {
+        headers: { allow: refusal.allowed.join(", ") },
+      })
+    case "email_taken":
+      return sketch(409, "E-mail taken", "There is an account with this e-mail address already.")
+    case "out_of_stock":
+      return sketch(
+        409,
+        "Out of stock",
+        refusal.retryable
+          ? "What is left is being bought by others; it may come back within moments."
+          : "Less is left than this order asks for.",
+        { retryable: refusal.retryable, extras: { lines: refusal.lines } },
+      )
+    case "limit_exceeded":
+      return sketch(409, "Limit exceeded", `One customer can buy ${refusal.allowed} of this product.`, {
+        extras: { productId: refusal.productId, allowed: refusal.allowed, had: refusal.had },
+      })
+    case "not_on_sale":
+      return refusal.saleStartsAtMillis === null
+        ? sketch(409, "Not on sale", "The sale of this product is paused.", {
+            extras: { productId: refusal.productId },
+          })
+        : sketch(409, "Not on sale yet", "The sale of this product has not begun.", {
+            extras: { productId: refusal.productId, saleStartsAt: isoTime(refusal.saleStartsAtMillis) },
+          })
+    case "price_changed":
+      return sketch(409, "Price changed", "The order costs something else than was expected.", {
+        extras: { total: refusal.total },
+      })
+    case "stock_is_sold":
+      return sketch(409, "Stock is sold", `Only ${refusal.available} units are not sold and can be taken away.`, {
+        extras: { productId: refusal.productId, available: refusal.available },
+      })
+    case "stock_too_large":
+      return sketch(409, "Stock too large", "A product cannot have more than 2147483647 units.", {
+        extras: { productId: refusal.productId },
+      })
+    case "too_large":
+      return sketch(413, "Body too large", `A body may have ${refusal.sizeMaxBytes} bytes here.`)
+    case "unsupported_media_type":
+      return sketch(415, "Unsupported media type", "The body must be application/json in UTF-8, not encoded otherwise.")
+    case "invalid":
+      return sketch(422, "Does not fit", "The request was understood, but some of it does not fit.", {
+        extras: { errors: refusal.errors },
+      })
+    case "merchant_required":
+      return sketch(422, "Does not fit", "This account belongs to several merchants: say for which one it acts.", {
+        code: "invalid",
+        extras: { errors: [{ pointer: "/merchantId", message: "is required of a member of several merchants" }] },
+      })
+    case "unknown_product":
+      return sketch(422, "Unknown product", "The order names a product that is not for sale here.", {
+        extras: { productIds: refusal.productIds },
+      })
+    case "currency_mix":
+      return sketch(422, "Several currencies", "An order has one currency.", {
+        extras: { currencies: refusal.currencies },
+      })
+    case "idempotency_key_reused":
+      return sketch(422, "Idempotency-Key reused", "This Idempotency-Key was used for a different request.")
+    case "too_many_requests":
+      return sketch(429, "Too many requests", "Too many attempts failed; wait before the next one.", {
+        retryable: true,
+        headers: { "retry-after": String(refusal.retryAfterSeconds) },
+      })
+    case "internal":
+      return sketch(500, "Internal error", "This is our mistake. Quote the requestId when you report it.")
+    case "busy":
+      return sketch(503, "Busy", "Nothing happened. Try again.", {
+        retryable: true,
+        headers: { "retry-after": String(retryAfterSeconds) },
+      })
+    case "outcome_unknown":
+      return sketch(503, "Outcome unknown", "It may have happened. Ask again with the same key to learn the outcome.", {
+        retryable: true,
+        headers: { "retry-after": String(retryAfterSeconds) },
+      })
+    case "not_ready":
+      return sketch(503, "Not ready", "The service cannot serve now.", {
+        retryable: true,
+        extras: { missing: refusal.missing },
+        headers: { "retry-after": String(retryAfterSeconds) },
+      })
+  }
+}
+
+/** The body of a problem, as it is sent. */
+export const problemOf = (sketch: Sketch, requestId: string): Problem => ({
+  type: `urn:hedonify:problem:${sketch.code}`,
+  title: sketch.title,
+  status: sketch.status,
+  detail: sketch.detail,
+  code: sketch.code,
+  retryable: sketch.retryable,
+  requestId,
+  ...sketch.extras,
+})
+
+/**
+ * What a database error means to the caller. Reading changed nothing, so it is `busy`; a write whose connection was
+ * lost under way may have happened; what PostgreSQL refused for another reason is a mistake of ours.
+ */
+export const refusalOfSqlError = (error: SqlError.SqlError, writes: boolean): Refusal => {
+  const reason = error.reason
+  switch (reason._tag) {
+    case "ConnectionError":
+      return writes && reason.operation !== "connect" ? { code: "outcome_unknown" } : { code: "busy" }
+    case "DeadlockError":
+    case "LockTimeoutError":
+    case "SerializationError":
+    case "StatementTimeoutError":
+      return { code: "busy" }
+    case "UnknownError":
+      // Class 57: the server is stopping or starting; class 53: it has no room. Both refuse before they change anything
+      // or cut the connection, which a write cannot tell apart.
+      return /^5[37]/.test(sqlState(reason.cause))
+        ? { code: writes ? "outcome_unknown" : "busy" }
+        : { code: "internal" }
+    case "AuthenticationError":
+    case "AuthorizationError":
+    case "ConstraintError":
+    case "SqlSyntaxError":
+    case "UniqueViolation":
+      return { code: "internal" }
+  }
+}
+
+const sqlState = (cause: unknown): string =>
+  Predicate.hasProperty(cause, "code") && Predicate.isString(cause.code) ? cause.code : ""

@@ -1,0 +1,115 @@
+/**
+ * Answers a failure: finds what it means in `problems.ts`, names the request, and writes a log line where the fault is
+ * ours and only there.
+ */
+import { Cause, Context, Effect, Fiber } from "effect"
+import { HttpServerError, HttpServerRequest, HttpServerResponse, ProblemDetails } from "effect/http"
+import { HttpApiError } from "effect/http-api"
+import { SqlError } from "effect/sql"
+import { bodySizeMaxBytes } from "../domain/bounds.ts"
+import { type Failure, problemOf, type Refusal, refusalOfSqlError, sketchOf } from "./problems.ts"
+import { RequestId } from "./RequestId.ts"
+import { allowedMethods } from "./routes.ts"
+import { fieldErrors } from "./fieldErrors.ts"
+
+export const problemResponse = (refusal: Refusal, requestId: string): HttpServerResponse.HttpServerResponse => {
+  const sketch = sketchOf(refusal)
+  return HttpServerResponse.text(JSON.stringify(problemOf(sketch, requestId)), {
+    status: sketch.status,
+    contentType: ProblemDetails.contentType,
+    ...(sketch.headers === undefined ? {} : { headers: sketch.headers }),
+  })
+}
+
+const requestOf = (fiber: Fiber.Fiber<unknown, unknown>): HttpServerRequest.HttpServerRequest | undefined =>
+  Context.getOrUndefined(fiber.context, HttpServerRequest.HttpServerRequest)
+
+const writes = (request: HttpServerRequest.HttpServerRequest | undefined): boolean =>
+  request !== undefined && request.method !== "GET" && request.method !== "HEAD"
+
+/** The answer to a failure of a handler; a handler's own errors never get past it. */
+export const respond = (failure: Failure): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
+  Effect.withFiber((fiber) => answer(failure, fiber.getRef(RequestId), writes(requestOf(fiber))))
+
+/** The answer to a failure that came before the request could change anything. */
+export const respondBeforeWork = (failure: Failure): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
+  Effect.withFiber((fiber) => answer(failure, fiber.getRef(RequestId), false))
+
+const answer = (
+  failure: Failure,
+  requestId: string,
+  mayHaveWritten: boolean,
+): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
+  const refusal = refusalOf(failure, mayHaveWritten)
+  const response = problemResponse(refusal, requestId)
+  if (!SqlError.isSqlError(failure)) return Effect.succeed(response)
+  const log = refusal.code === "internal" ? Effect.logError : Effect.logWarning
+  return log("The database failed a request", failure).pipe(Effect.annotateLogs({ requestId }), Effect.as(response))
+}
+
+/** Runs a handler's work and answers its failures as problems. */
+export const answering = <A, R>(
+  work: Effect.Effect<A, Failure, R>,
+): Effect.Effect<A | HttpServerResponse.HttpServerResponse, never, R> => Effect.catch(work, respond)
+
+const refusalOf = (failure: Failure, mayHaveWritten: boolean): Refusal => {
+  if (SqlError.isSqlError(failure)) return refusalOfSqlError(failure, mayHaveWritten)
+  if (HttpServerError.isHttpServerError(failure)) return refusalOfServerError(failure)
+  return failure
+}
+
+const refusalOfServerError = (error: HttpServerError.HttpServerError): Refusal => {
+  const reason = error.reason
+  switch (reason._tag) {
+    case "RouteNotFound": {
+      const allowed = allowedMethods(reason.request.url)
+      return allowed.length === 0 ? { code: "not_found" } : { code: "method_not_allowed", allowed }
+    }
+    case "RequestParseError":
+      return reason.reason === "BodyTooLarge"
+        ? { code: "too_large", sizeMaxBytes: bodySizeMaxBytes }
+        : { code: "malformed", detail: "The request could not be read." }
+    case "InternalError":
+    case "ResponseError":
+      return { code: "internal" }
+  }
+}
+
+/** HttpApi dies of what it cannot decode; its own answer would be an empty 400. */
+const refusalOfSchemaError = (error: HttpApiError.HttpApiSchemaError): Refusal => {
+  switch (error.kind) {
+    case "Params":
+      return { code: "not_found" }
+    case "Headers":
+      return { code: "idempotency_key_missing" }
+    case "Query":
+    case "Payload":
+      return { code: "invalid", errors: fieldErrors(error.cause.issue) }
+    case "Body":
+    case "ResponseHeaders":
+      return { code: "internal" }
+  }
+}
+
+/** The answer to everything that got past the handlers: unknown routes, undecodable parts, interruption, defects. */
+export const respondToCause = (cause: Cause.Cause<unknown>): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
+  Effect.withFiber((fiber) => {
+    const requestId = fiber.getRef(RequestId)
+    const request = requestOf(fiber)
+    if (Cause.hasInterruptsOnly(cause)) {
+      return Effect.succeed(problemResponse({ code: writes(request) ? "outcome_unknown" : "busy" }, requestId))
+    }
+    const failure = Cause.squash(cause)
+    if (HttpServerResponse.isHttpServerResponse(failure)) return Effect.succeed(failure)
+    const refusal: Refusal = HttpServerError.isHttpServerError(failure)
+      ? refusalOfServerError(failure)
+      : HttpApiError.HttpApiSchemaError.is(failure)
+        ? refusalOfSchemaError(failure)
+        : { code: "internal" }
+    const response = problemResponse(refusal, requestId)
+    if (refusal.code !== "internal") return Effect.succeed(response)
+    return Effect.logError("A request met a defect", cause).pipe(
+      Effect.annotateLogs({ requestId, method: request?.method ?? "", path: request?.url.split("?", 1)[0] ?? "" }),
+      Effect.as(response),
+    )
+  })

@@ -1,0 +1,92 @@
+/**
+ * The HTTP server from its socket to its end. Must stay true: at the end the service first stops being ready, then
+ * takes no connection any more and answers what it has, and after a few seconds closes whatever is left, so that
+ * neither a stalled upload nor an idle browser keeps it from stopping.
+ */
+import { NodeHttpServer } from "@effect/platform-node"
+import { ByteSize, Duration, Effect, Layer, Schema } from "effect"
+import { HttpIncomingMessage, HttpMiddleware, HttpRouter, HttpServer } from "effect/http"
+import { HttpApiBuilder, HttpApiSwagger } from "effect/http-api"
+import { createServer, type Server } from "node:http"
+import { bodySizeMaxBytes } from "../domain/bounds.ts"
+import { Configuration } from "../platform/Configuration.ts"
+import { authorizationLayer } from "./authorizationLayer.ts"
+import { answerBrokenRequest } from "./brokenRequests.ts"
+import { Api } from "./contract/Api.ts"
+import { withCors, withRequestId, withTrustedProxies } from "./edge.ts"
+import { accountsHandlers, sessionsHandlers } from "./handlers/accounts.ts"
+import { merchantsHandlers } from "./handlers/merchants.ts"
+import { productEditingHandlers, productsHandlers } from "./handlers/products.ts"
+import { systemHandlers } from "./handlers/system.ts"
+import { connectionsMax, drainMaxMillis, headersMaxMillis, keepAliveMillis, requestMaxMillis } from "./httpBounds.ts"
+import { Readiness } from "./Readiness.ts"
+import { docsPath, openApiPath } from "./routes.ts"
+
+/** The address could not be listened on. */
+export class CannotListen extends Schema.TaggedError<CannotListen>()("CannotListen", { message: Schema.String }) {}
+
+const handlers = Layer.mergeAll(
+  accountsHandlers,
+  sessionsHandlers,
+  merchantsHandlers,
+  productsHandlers,
+  productEditingHandlers,
+  systemHandlers,
+)
+
+const routes = Layer.mergeAll(
+  HttpApiBuilder.layer(Api, { openapiPath: openApiPath }).pipe(Layer.provide(handlers)),
+  // Of the pages that Effect brings, the one that carries its script and style in itself.
+  HttpApiSwagger.layer(Api, { path: docsPath }),
+).pipe(Layer.provide(authorizationLayer))
+
+const makeServer = (): Server => {
+  const server = createServer({
+    requestTimeout: requestMaxMillis,
+    headersTimeout: headersMaxMillis,
+    keepAliveTimeout: keepAliveMillis,
+  })
+  server.maxConnections = connectionsMax
+  server.on("clientError", answerBrokenRequest)
+  return server
+}
+
+const listen = Effect.gen(function* () {
+  const { host, port } = yield* Configuration
+  const server = makeServer()
+  const httpServer = yield* NodeHttpServer.make(() => server, {
+    host,
+    port,
+    gracefulShutdownTimeout: Duration.millis(drainMaxMillis),
+  }).pipe(
+    Effect.mapError(
+      ({ cause }) =>
+        new CannotListen({
+          message: `${host}:${port} cannot be listened on: ${cause instanceof Error ? cause.message : cause}.`,
+        }),
+    ),
+  )
+  // Runs once requests had their time, and before the server waits for its last connection.
+  yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
+  return httpServer
+})
+
+const serve = Effect.gen(function* () {
+  const configuration = yield* Configuration
+  const readiness = yield* Readiness
+  const httpServer = yield* listen
+  const router = yield* HttpRouter.toHttpEffect(routes)
+  yield* httpServer
+    .serve(router.pipe(withRequestId(readiness), withCors(configuration), withTrustedProxies(configuration)))
+    .pipe(Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(bodySizeMaxBytes)))
+  yield* Effect.addFinalizer(() => readiness.beginDrain)
+  return httpServer
+})
+
+/** The service over HTTP; provides the server, whose address tells the port that was picked. */
+export const httpLayer = Layer.effect(HttpServer.HttpServer, serve).pipe(
+  Layer.provide([
+    NodeHttpServer.layerHttpServices,
+    HttpMiddleware.layerTracerDisabledForUrls(["/health/live", "/health/ready"]),
+  ]),
+)

@@ -1,0 +1,139 @@
+/**
+ * The real server on a port of its own with a database of its own, and a caller that speaks to it as a program would.
+ * Everything is gone when the layer's scope ends.
+ */
+import { NodeServices } from "@effect/platform-node"
+import { Context, Effect, Layer, Redacted } from "effect"
+import { HttpServer } from "effect/http"
+import { Accounts } from "../../src/accounts/Accounts.ts"
+import { firstAdminLayer } from "../../src/accounts/firstAdmin.ts"
+import { Passwords } from "../../src/accounts/Passwords.ts"
+import { Sessions } from "../../src/accounts/Sessions.ts"
+import { Tokens } from "../../src/accounts/Tokens.ts"
+import { TokenSecret } from "../../src/accounts/TokenSecret.ts"
+import { Products } from "../../src/catalogue/Products.ts"
+import { StockMovements } from "../../src/catalogue/StockMovements.ts"
+import { Readiness } from "../../src/http/Readiness.ts"
+import { httpLayer } from "../../src/http/server.ts"
+import { Merchants } from "../../src/merchants/Merchants.ts"
+import { Configuration } from "../../src/platform/Configuration.ts"
+import { testDatabase } from "../platform/testDatabase.ts"
+
+export const adminEmail = "admin@example.com"
+export const adminPassword = "correct horse battery"
+export const tokenSecret = "a-secret-that-only-these-tests-know-0123456789"
+
+const environment = {
+  HEDONIFY_PORT: "0",
+  HEDONIFY_ADMIN_EMAIL: adminEmail,
+  HEDONIFY_ADMIN_PASSWORD: adminPassword,
+  HEDONIFY_TOKEN_SECRET: tokenSecret,
+}
+
+const services = Layer.mergeAll(Accounts.layer, Merchants.layer, Products.layer, StockMovements.layer).pipe(
+  Layer.provideMerge(Sessions.layer),
+  Layer.provideMerge(Tokens.layer),
+  Layer.provideMerge(Layer.mergeAll(TokenSecret.layer, Passwords.layer, Readiness.layer({}))),
+)
+
+export class TestServer extends Context.Service<
+  TestServer,
+  { readonly host: string; readonly port: number; readonly url: string }
+>()("hedonify/test/TestServer") {}
+
+const address = Layer.effect(
+  TestServer,
+  Effect.gen(function* () {
+    const server = yield* HttpServer.HttpServer
+    const url = HttpServer.formatAddress(server.address)
+    return { host: new URL(url).hostname, port: Number(new URL(url).port), url }
+  }),
+)
+
+/** A server with these settings beside those of every test. */
+export const testServerWith = (settings: Readonly<Record<string, string>>) =>
+  Layer.mergeAll(address, firstAdminLayer).pipe(
+    Layer.provideMerge(httpLayer),
+    Layer.provideMerge(services),
+    Layer.provideMerge(testDatabase),
+    Layer.provideMerge(Layer.mergeAll(Configuration.layerOf({ ...environment, ...settings }), NodeServices.layer)),
+    Layer.orDie,
+  )
+
+export const testServer = testServerWith({})
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+  /** The parsed body, or null where there is none. */
+  readonly body: Readonly<Record<string, unknown>>
+}
+
+export interface Call {
+  readonly method?: string
+  readonly token?: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly json?: unknown
+  readonly raw?: BodyInit
+}
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+const parse = (text: string): Readonly<Record<string, unknown>> => {
+  if (text === "") return {}
+  const value: unknown = JSON.parse(text)
+  return isRecord(value) ? value : {}
+}
+
+/** One request to the test's server. */
+export const call = Effect.fnUntraced(function* (path: string, options: Call = {}) {
+  const { url } = yield* TestServer
+  const hasBody = options.json !== undefined || options.raw !== undefined
+  return yield* Effect.promise(async (signal): Promise<Answer> => {
+    const response = await fetch(`${url}${path}`, {
+      signal,
+      method: options.method ?? (hasBody ? "POST" : "GET"),
+      headers: {
+        ...(hasBody ? { "content-type": "application/json" } : {}),
+        ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
+        ...options.headers,
+      },
+      ...(hasBody ? { body: options.raw ?? JSON.stringify(options.json) } : {}),
+    })
+    const text = await response.text()
+    const isJson = /json/.test(response.headers.get("content-type") ?? "")
+    return { status: response.status, headers: response.headers, text, body: isJson ? parse(text) : {} }
+  })
+})
+
+let people = 0
+
+/** A new account with a session: its token and id. */
+export const newCustomer = Effect.fnUntraced(function* () {
+  people += 1
+  const accounts = yield* Accounts
+  const sessions = yield* Sessions
+  const account = yield* accounts.signUp({
+    email: `person-${people}@example.com`,
+    name: `Person ${people}`,
+    password: Redacted.make("a long enough password"),
+  })
+  const { token } = yield* sessions.open(account.id)
+  return { id: account.id, token, email: account.email }
+})
+
+export const adminToken = Effect.fnUntraced(function* () {
+  const answer = yield* call("/v1/sessions", { json: { email: adminEmail, password: adminPassword } })
+  return String(answer.body["token"])
+})
+
+/** A new account that is the member of an approved merchant. */
+export const newMerchant = Effect.fnUntraced(function* () {
+  const owner = yield* newCustomer()
+  const merchants = yield* Merchants
+  const merchant = yield* merchants.apply(owner.id, `Merchant of ${owner.email}`)
+  yield* merchants.approve(merchant.id)
+  return { ...owner, merchantId: merchant.id }
+})
