@@ -43,8 +43,9 @@ export interface Scene {
   readonly batch: ReadonlyArray<Command>
 }
 
-const rarely = fc.nat(7).map((number) => number === 0)
-const currency = fc.nat(9).map((number) => (number === 0 ? "USD" : "EUR"))
+/** One in this many. Not for zero, which generators prefer. */
+const oneIn = (many: number) => fc.nat(many - 1).map((number) => number === Math.floor(many / 2))
+const currency = oneIn(12).map((isForeign) => (isForeign ? "USD" : "EUR"))
 
 const products = fc
   .array(
@@ -53,15 +54,15 @@ const products = fc
       currency,
       limitPerCustomer: fc.option(fc.integer({ min: 1, max: 6 })),
       saleStartsAtMillis: fc.oneof(
-        { weight: 8, arbitrary: fc.constant(null) },
+        { weight: 15, arbitrary: fc.constant(null) },
         { weight: 1, arbitrary: fc.constantFrom(nowMillis - 1, nowMillis, nowMillis + 1) },
       ),
-      paused: rarely,
-      archived: rarely,
-      available: fc.nat(8),
+      paused: oneIn(16),
+      archived: oneIn(16),
+      available: fc.integer({ min: 0, max: 12 }),
       sold: fc.oneof(fc.nat(3), fc.constant(0), fc.constant(productUnitsMax - 100)),
     }),
-    { minLength: 1, maxLength: productsMax },
+    { minLength: productsMax, maxLength: productsMax },
   )
   .map((rows) =>
     rows.map(({ sold, ...row }, number): WorldProduct => {
@@ -73,12 +74,12 @@ const wish = (fingerprintNumber: number): fc.Arbitrary<Wish> =>
   fc
     .record({
       caller: fc.nat(1).map(callerId),
-      key: fc.constantFrom("k1", "k2", "k3"),
+      key: fc.constantFrom("k1", "k2", "k3", "k4"),
       customer: fc.constantFrom(...customers),
-      /** One product in ten does not exist. */
+      /** Some products do not exist. */
       lines: fc.uniqueArray(
         fc.record({
-          number: fc.nat(9).map((n) => (n === 9 ? 50 : n % productsMax)),
+          number: fc.nat(23).map((number) => (number === 11 ? 50 : number % productsMax)),
           quantity: fc.integer({ min: 1, max: 5 }),
         }),
         {
@@ -87,9 +88,13 @@ const wish = (fingerprintNumber: number): fc.Arbitrary<Wish> =>
           maxLength: 3,
         },
       ),
-      remote: fc.option(fc.record({ currency, quantity: fc.integer({ min: 1, max: 3 }), unitPrice: fc.nat(3) }), {
-        freq: 5,
-      }),
+      remote: fc.oneof(
+        { weight: 4, arbitrary: fc.constant(null) },
+        {
+          weight: 1,
+          arbitrary: fc.record({ currency, quantity: fc.integer({ min: 1, max: 3 }), unitPrice: fc.nat(3) }),
+        },
+      ),
     })
     .map(({ lines, ...rest }) => ({
       ...rest,
@@ -105,7 +110,7 @@ const wishes = fc
 
 /** Rows of the past, as numbers to be resolved against products and wishes. */
 const past = fc.record({
-  placed: fc.array(fc.nat(6), { maxLength: 2 }),
+  placed: fc.array(fc.nat(6), { maxLength: 1 }),
   holds: fc.uniqueArray(
     fc.record({ wish: fc.nat(6), attempt: fc.integer({ min: 1, max: 3 }), lines: fc.nat(7), isExpired: fc.boolean() }),
     { selector: (row) => row.wish, maxLength: 4 },
@@ -141,7 +146,7 @@ const giveBack = fc.record({ _tag: fc.constant("Return" as const), row: fc.nat(3
 const restock = fc.record({
   _tag: fc.constant("Restock" as const),
   key: fc.nat(3),
-  fingerprint: fc.nat(9).map((number) => (number === 0 ? 1 : 0)),
+  isOther: oneIn(8),
   product: fc.nat(4),
   delta: fc.oneof(
     { weight: 9, arbitrary: fc.integer({ min: -6, max: 6 }) },
@@ -158,7 +163,7 @@ const commandSpec = fc.oneof(
 type CommandSpec = typeof commandSpec extends fc.Arbitrary<infer A> ? A : never
 
 export const scene: fc.Arbitrary<Scene> = fc
-  .record({ products, wishes, past, specs: fc.array(commandSpec, { minLength: 1, maxLength: 14 }) })
+  .record({ products, wishes, past, specs: fc.array(commandSpec, { minLength: 1, maxLength: 16, size: "max" }) })
   .map((drawn) => {
     const world = worldOf(drawn.products, drawn.wishes, drawn.past)
     const batch = drawn.specs.map((spec, at) => commandOf(world, drawn.wishes, spec, at))
@@ -273,7 +278,7 @@ const commandOf = (world: World, all: ReadonlyArray<Wish>, spec: CommandSpec, po
         _tag: "Restock",
         caller: callerId(0),
         key: `m${spec.key}`,
-        fingerprint: fingerprint(spec.fingerprint),
+        fingerprint: fingerprint(spec.isOther ? 1 : 0),
         movementId: movementId(position),
         productId: productId(spec.product),
         kind: spec.delta >= 0 ? "received" : "corrected",
