@@ -4,13 +4,10 @@
  * or may lose what it confirmed. Writers make connections of their own from the address.
  */
 import { PgClient, PgConnection } from "@effect/sql-pg"
-import { Context, Duration, Effect, Layer } from "effect"
+import { Context, Duration, Effect, Layer, Option } from "effect"
 import { cannotStart } from "./CannotStart.ts"
-
-/** Complete but for what a caller adds of its own (startupParameters, applicationName). */
-export class DatabaseAddress extends Context.Service<DatabaseAddress, PgConnection.Config>()(
-  "hedonify/platform/DatabaseAddress",
-) {}
+import { Configuration } from "./Configuration.ts"
+import * as EmbeddedPostgres from "./embeddedPostgres.ts"
 
 /** PostgreSQL 15 is the oldest that the statements of the inventory were tested on. */
 const oldestVersionNumber = 150_000
@@ -21,11 +18,16 @@ const healthCheckMaxMillis = 1_000
 /** After these minutes without use a pooled connection is closed. */
 const poolIdleMinutes = 5
 
+/** A peer that vanished without a word is noticed after this and ten probes, a second apart. */
+const keepAliveSeconds = 30
+
 const durabilitySettings = ["fsync", "full_page_writes", "synchronous_commit"] as const
 
 /** Fails with one sentence where PostgreSQL cannot be reached, is too old, or may lose commits. */
-export const checkDatabase = Effect.fn("checkDatabase")(function* (options: { readonly unsafeDurability: boolean }) {
-  const address = yield* DatabaseAddress
+export const checkDatabase = Effect.fn("checkDatabase")(function* (
+  address: PgConnection.Config,
+  options: { readonly unsafeDurability: boolean },
+) {
   const { rows } = yield* Effect.scoped(
     Effect.flatMap(PgConnection.make({ ...address, prepare: false }), (connection) =>
       connection.query("SELECT name, setting FROM pg_settings WHERE name = ANY (string_to_array($1, ' '))", [
@@ -51,18 +53,37 @@ export const checkDatabase = Effect.fn("checkDatabase")(function* (options: { re
   }
 })
 
-/** The pooled client for reads, as PgClient and SqlClient. Connections are opened when needed and again when lost. */
-export const databaseClient = (options: { readonly connectionsMax: number }) =>
-  Layer.unwrap(
-    Effect.map(DatabaseAddress, (address) =>
-      PgClient.layer({
-        ...address,
-        applicationName: "hedonify",
-        maxConnections: options.connectionsMax,
-        idleTimeout: Duration.minutes(poolIdleMinutes),
-      }),
-    ),
+/** Complete but for what a caller adds of its own (startupParameters, applicationName). */
+export class DatabaseAddress extends Context.Service<DatabaseAddress, PgConnection.Config>()(
+  "hedonify/platform/DatabaseAddress",
+) {
+  /** DATABASE_URL, else the embedded server for as long as the layer lives; checked once. */
+  static readonly layer = Layer.effect(
+    DatabaseAddress,
+    Effect.gen(function* () {
+      const { databaseUrl, dataDir, unsafeDurability } = yield* Configuration
+      const address: PgConnection.Config = Option.isSome(databaseUrl)
+        ? { url: databaseUrl.value, keepAlive: Duration.seconds(keepAliveSeconds) }
+        : yield* EmbeddedPostgres.acquire({ dataFolder: dataDir, fsync: true })
+      yield* checkDatabase(address, { unsafeDurability })
+      return address
+    }),
   )
+}
+
+/** The pooled client for reads, as PgClient and SqlClient. Connections are opened when needed and again when lost. */
+const pooledClient = Layer.unwrap(
+  Effect.gen(function* () {
+    const address = yield* DatabaseAddress
+    const { databaseConnections } = yield* Configuration
+    return PgClient.layer({
+      ...address,
+      applicationName: "hedonify",
+      maxConnections: databaseConnections,
+      idleTimeout: Duration.minutes(poolIdleMinutes),
+    })
+  }),
+)
 
 /** Whether PostgreSQL answers right now: `ok`, or a few words on what is missing. */
 export class DatabaseHealth extends Context.Service<DatabaseHealth, { readonly check: Effect.Effect<string> }>()(
@@ -85,3 +106,9 @@ export class DatabaseHealth extends Context.Service<DatabaseHealth, { readonly c
     }),
   )
 }
+
+/** All of it: the address for who makes connections of its own, the pool, and the health check. */
+export const layer = DatabaseHealth.layer.pipe(
+  Layer.provideMerge(Layer.orDie(pooledClient)),
+  Layer.provideMerge(DatabaseAddress.layer),
+)

@@ -72,7 +72,7 @@ const addressOf = (
 interface Held {
   readonly connection: PgConnection.PgConnection
   readonly scope: Scope.Closeable
-  readonly port: number
+  readonly server: PostgresCluster.Running
 }
 
 /** Makes sure that the server runs and that it knows of us. */
@@ -101,7 +101,7 @@ const hold = Effect.fnUntraced(function* (cluster: PostgresCluster.Cluster, pass
       return mayPass ? new PostgresCluster.ServerInMotion({ message }) : cannotStart(message)
     }),
   )
-  return { connection, scope, port } satisfies Held
+  return { connection, scope, server: server.value } satisfies Held
 })
 
 /** A server that recovers or is being stopped by its last user is waited for. */
@@ -138,31 +138,49 @@ const leave = Effect.fnUntraced(function* (cluster: PostgresCluster.Cluster, hel
   yield* Scope.close(held.scope, Exit.void)
 })
 
+/** A process that ends without leaving (a second Ctrl-C) tells the server to stop and does not wait for it. */
+const stopOnSuddenExit = Effect.fnUntraced(function* (current: Ref.Ref<Held>) {
+  const tell = () => {
+    const { processId } = Ref.getUnsafe(current).server
+    if (PostgresCluster.isAlive(processId)) process.kill(processId, "SIGINT")
+  }
+  yield* Effect.acquireRelease(
+    Effect.sync(() => process.once("exit", tell)),
+    () => Effect.sync(() => process.removeListener("exit", tell)),
+  )
+})
+
 /**
  * Reachable until the scope closes. Should the server die on the way it is started again, on the same port unless
  * somebody took it; connection pools reconnect by themselves.
  */
-export const acquire = Effect.fn("embeddedPostgres.acquire")(function* (options: Options) {
-  const cluster = yield* prepare(options)
-  const password = yield* PostgresCluster.passwordOf(cluster)
-  const connections = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
-  const takeHold = holdPatiently(cluster, password, connections)
-  const current = yield* Ref.make(yield* takeHold)
-  yield* Effect.addFinalizer(() => Effect.flatMap(Ref.get(current), (held) => leave(cluster, held)))
-  const first = yield* Ref.get(current)
-  yield* ensureDatabase(first)
-  const keep = Effect.gen(function* () {
-    const held = yield* Ref.get(current)
-    yield* lost(held)
-    yield* Effect.logWarning("PostgreSQL is gone; it is started again")
-    yield* Scope.close(held.scope, Exit.void)
-    yield* Ref.set(current, yield* takeHold)
-  })
-  yield* keep.pipe(
-    Effect.tapError((error) => Effect.logError(error.message)),
-    Effect.retry(Schedule.spaced("5 seconds")),
-    Effect.forever,
-    Effect.forkScoped,
-  )
-  return addressOf(cluster, first.port, password, PostgresCluster.clusterName)
-})
+export const acquire = Effect.fn("embeddedPostgres.acquire")(
+  function* (options: Options) {
+    const cluster = yield* prepare(options)
+    const password = yield* PostgresCluster.passwordOf(cluster)
+    const connections = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
+    const takeHold = holdPatiently(cluster, password, connections)
+    const current = yield* Ref.make(yield* takeHold)
+    yield* Effect.addFinalizer(() => Effect.flatMap(Ref.get(current), (held) => leave(cluster, held)))
+    yield* stopOnSuddenExit(current)
+    const first = yield* Ref.get(current)
+    yield* ensureDatabase(first)
+    const keep = Effect.gen(function* () {
+      const held = yield* Ref.get(current)
+      yield* lost(held)
+      yield* Effect.logWarning("PostgreSQL is gone; it is started again")
+      yield* Scope.close(held.scope, Exit.void)
+      yield* Ref.set(current, yield* takeHold)
+    })
+    yield* keep.pipe(
+      Effect.tapError((error) => Effect.logError(error.message)),
+      Effect.retry(Schedule.spaced("5 seconds")),
+      Effect.forever,
+      Effect.forkScoped,
+    )
+    return addressOf(cluster, first.server.port, password, PostgresCluster.clusterName)
+  },
+  Effect.mapError((error) =>
+    error._tag === "CannotStart" ? error : cannotStart(`The embedded PostgreSQL cannot be used: ${error.message}`),
+  ),
+)

@@ -6,6 +6,7 @@
  */
 import { PgConnection } from "@effect/sql-pg"
 import { Effect, FileSystem, Path } from "effect"
+import type { PlatformError } from "effect/PlatformError"
 import type { SqlError } from "effect/sql/SqlError"
 import { createHash } from "node:crypto"
 import { fileURLToPath } from "node:url"
@@ -104,7 +105,7 @@ export const pending = (
 }
 
 /** What the server said, which stands in the cause of the driver's error. */
-const serverMessage = (error: SqlError): string => {
+const serverMessage = (error: SqlError | PlatformError): string => {
   const { cause } = error.reason
   return cause instanceof Error ? cause.message : error.message
 }
@@ -121,29 +122,31 @@ const apply = Effect.fnUntraced(function* (connection: PgConnection.PgConnection
 })
 
 /** Applies what is missing and returns the names of what was applied. */
-export const migrate = Effect.fn("migrations.migrate")(function* (
-  address: PgConnection.Config,
-  folder: string = migrationsFolder,
-) {
-  const migrations = yield* readMigrations(folder)
-  return yield* Effect.scoped(
-    Effect.gen(function* () {
-      const connection = yield* PgConnection.make({ ...address, prepare: false, applicationName: "hedonify migrate" })
-      yield* connection.query("SELECT pg_advisory_lock($1)", [migrationsLock])
-      yield* connection.query("SET client_min_messages = warning")
-      const missing = yield* pending(migrations, yield* readApplied(connection))
-      if (missing.length === 0) return []
-      yield* connection.query(
-        `CREATE FUNCTION pg_temp.hedonify_run_script(script text) RETURNS void LANGUAGE plpgsql AS 'BEGIN EXECUTE script; END'`,
-      )
-      for (const migration of missing) {
-        yield* apply(connection, migration).pipe(
-          Effect.mapError((error) =>
-            cannotStart(`Migration ${label(migration)} failed and changed nothing: ${serverMessage(error)}`),
-          ),
+export const migrate = Effect.fn("migrations.migrate")(
+  function* (address: PgConnection.Config, folder: string = migrationsFolder) {
+    const migrations = yield* readMigrations(folder)
+    return yield* Effect.scoped(
+      Effect.gen(function* () {
+        const connection = yield* PgConnection.make({ ...address, prepare: false, applicationName: "hedonify migrate" })
+        yield* connection.query("SELECT pg_advisory_lock($1)", [migrationsLock])
+        yield* connection.query("SET client_min_messages = warning")
+        const missing = yield* pending(migrations, yield* readApplied(connection))
+        if (missing.length === 0) return []
+        yield* connection.query(
+          `CREATE FUNCTION pg_temp.hedonify_run_script(script text) RETURNS void LANGUAGE plpgsql AS 'BEGIN EXECUTE script; END'`,
         )
-      }
-      return missing.map(label)
-    }),
-  )
-})
+        for (const migration of missing) {
+          yield* apply(connection, migration).pipe(
+            Effect.mapError((error) =>
+              cannotStart(`Migration ${label(migration)} failed and changed nothing: ${serverMessage(error)}`),
+            ),
+          )
+        }
+        return missing.map(label)
+      }),
+    )
+  },
+  Effect.mapError((error) =>
+    error._tag === "CannotStart" ? error : cannotStart(`The database cannot be migrated: ${serverMessage(error)}`),
+  ),
+)

@@ -169,7 +169,7 @@ export const running = Effect.fn("postgresCluster.running")(function* (cluster: 
   })
 })
 
-const isAlive = (processId: number) => {
+export const isAlive = (processId: number) => {
   try {
     return process.kill(processId, 0)
   } catch (error) {

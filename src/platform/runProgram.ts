@@ -5,7 +5,7 @@
  */
 import { Effect } from "effect"
 import { spawn } from "node:child_process"
-import { CannotStart, cannotStart } from "./CannotStart.ts"
+import { type CannotStart, cannotStart } from "./CannotStart.ts"
 
 /** Who runs a program: nothing for ourselves, ids where root steps down. */
 export interface RunAs {

@@ -51,8 +51,14 @@ const embeddedServer = Effect.gen(function* () {
   const dataFolder = yield* fileSystem.makeTempDirectoryScoped({ prefix: "hedonify-test-" })
   // The server's user has to pass through; nothing lies here but the cluster.
   yield* fileSystem.chmod(dataFolder, 0o711)
-  const { database, ssl, password, ...address } = yield* EmbeddedPostgres.acquire({ dataFolder, fsync: false })
-  return { ...address, password: Redacted.value(password) }
+  const address = yield* EmbeddedPostgres.acquire({ dataFolder, fsync: false })
+  return {
+    ...(address.path === undefined ? {} : { path: address.path }),
+    ...(address.host === undefined ? {} : { host: address.host }),
+    ...(address.port === undefined ? {} : { port: address.port }),
+    username: address.username,
+    password: Redacted.value(address.password),
+  }
 })
 
 const testServer = Effect.gen(function* () {
@@ -68,7 +74,13 @@ const testServer = Effect.gen(function* () {
 
 export default async (project: TestProject) => {
   const scope = await Effect.runPromise(Scope.make())
-  const server = await Effect.runPromise(testServer.pipe(Scope.provide(scope), Effect.provide(NodeServices.layer)))
+  const server = await Effect.runPromise(
+    testServer.pipe(
+      Scope.provide(scope),
+      Effect.onError(() => Scope.close(scope, Exit.void)),
+      Effect.provide(NodeServices.layer),
+    ),
+  )
   project.provide("testServer", server)
   return () => Effect.runPromise(Scope.close(scope, Exit.void))
 }

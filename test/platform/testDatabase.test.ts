@@ -3,8 +3,8 @@ import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { testDatabase } from "./testDatabase.ts"
 
-layer(testDatabase)("a test file's database", (it) => {
-  it.effect("is migrated", () =>
+layer(testDatabase)("a test file's database", (withDatabase) => {
+  withDatabase.effect("is migrated", () =>
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const rows = yield* sql<{ readonly count: number }>`SELECT count(*)::int AS count FROM schema_migrations`

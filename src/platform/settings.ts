@@ -1,0 +1,188 @@
+/**
+ * Every setting of the service: its name in the environment, what it is for, what it allows and what it is when nobody
+ * sets it. `.env.example` says the same and a test holds the two together; whatever is not here is refused at the start.
+ */
+import type { LogLevel } from "effect"
+import * as bounds from "../domain/bounds.ts"
+import {
+  addressRanges,
+  durationMillis,
+  oneOf,
+  onOrOff,
+  origins,
+  secret,
+  type SettingCodec,
+  text,
+  wholeNumber,
+} from "./settingCodecs.ts"
+
+export interface Setting<A> {
+  readonly name: string
+  readonly about: string
+  readonly codec: SettingCodec<A>
+  /** As it would be written in the environment. Without one the setting is optional. */
+  readonly fallback?: string
+  readonly isSecret?: true
+}
+
+/** Connections for reads; a writer's own connection is not among them. */
+const databaseConnectionsDefault = 8
+const databaseConnectionsMax = 100
+/** The shortest deadline that a commit on a slow disk can still meet. */
+const orderDeadlineMinMillis = 100
+const reservationTtlMinMillis = 1_000
+const tokenSecretLengthMin = 32
+
+const logLevels: Readonly<Record<string, LogLevel.LogLevel>> = {
+  trace: "Trace",
+  debug: "Debug",
+  info: "Info",
+  warn: "Warn",
+  error: "Error",
+  fatal: "Fatal",
+  none: "None",
+}
+
+const required = <A>(setting: Setting<A> & { readonly fallback: string }) => setting
+const optional = <A>(setting: Omit<Setting<A>, "fallback">): Setting<A> => setting
+
+export const settings = {
+  host: required({
+    name: "HEDONIFY_HOST",
+    about: "The address the API listens on.",
+    codec: text("a host name or an IP address", /^[\w.:-]+$/),
+    fallback: "127.0.0.1",
+  }),
+  port: required({
+    name: "HEDONIFY_PORT",
+    about: "The port of the API; 0 picks a free one and prints it.",
+    codec: wholeNumber(0, 65_535),
+    fallback: "8080",
+  }),
+  dataDir: required({
+    name: "HEDONIFY_DATA_DIR",
+    about: "Where the embedded PostgreSQL and made secrets are kept.",
+    codec: text("a folder"),
+    fallback: ".data",
+  }),
+  databaseUrl: optional({
+    name: "DATABASE_URL",
+    about: "A PostgreSQL of your own, 15 or newer. Without it the embedded one under the data folder is used.",
+    codec: secret("a URL like postgres://user:password@host:5432/database", /^postgres(ql)?:\/\/\S+$/),
+    isSecret: true,
+  }),
+  redisUrl: optional({
+    name: "REDIS_URL",
+    about: "A Redis for caches and counters. Accepted, and not used yet.",
+    codec: secret("a URL like redis://host:6379", /^rediss?:\/\/\S+$/),
+    isSecret: true,
+  }),
+  adminEmail: optional({
+    name: "HEDONIFY_ADMIN_EMAIL",
+    about: "The first admin, made once at start; needs the password too.",
+    codec: text("an e-mail address", /^[^\s@]+@[^\s@]+$/),
+  }),
+  adminPassword: optional({
+    name: "HEDONIFY_ADMIN_PASSWORD",
+    about: "The first admin's password.",
+    codec: secret(
+      `${bounds.passwordLengthMin} to ${bounds.passwordLengthMax} characters`,
+      new RegExp(`^.{${bounds.passwordLengthMin},${bounds.passwordLengthMax}}$`, "su"),
+    ),
+    isSecret: true,
+  }),
+  tokenSecret: optional({
+    name: "HEDONIFY_TOKEN_SECRET",
+    about:
+      "What sign-in tokens are signed with. Made and kept under the data folder when unset; required in production.",
+    codec: secret(`at least ${tokenSecretLengthMin} characters`, new RegExp(`^\\S{${tokenSecretLengthMin},}$`, "u")),
+    isSecret: true,
+  }),
+  demo: optional({
+    name: "HEDONIFY_DEMO",
+    about: "Demo products and accounts in an empty database: on, unless NODE_ENV is production.",
+    codec: onOrOff,
+  }),
+  shards: required({
+    name: "HEDONIFY_SHARDS",
+    about: "Writers that share the products. Fixed when the database is created.",
+    codec: wholeNumber(1, bounds.shardsMax),
+    fallback: String(bounds.shardsDefault),
+  }),
+  mailboxSize: required({
+    name: "HEDONIFY_MAILBOX_SIZE",
+    about: "Commands that may wait for one shard; past it callers are told to try again.",
+    codec: wholeNumber(1, bounds.mailboxSizeMax),
+    fallback: String(bounds.mailboxSizeDefault),
+  }),
+  batchSizeMax: required({
+    name: "HEDONIFY_BATCH_SIZE_MAX",
+    about: "Commands that one commit may carry; at most the size of the mailbox.",
+    codec: wholeNumber(1, bounds.batchSizeMaxMax),
+    fallback: String(bounds.batchSizeMaxDefault),
+  }),
+  lingerMillis: required({
+    name: "HEDONIFY_LINGER",
+    about: "How long a batch waits for company; 0 commits what is there.",
+    codec: durationMillis(0, bounds.lingerMaxMillis),
+    fallback: String(bounds.lingerDefaultMillis),
+  }),
+  orderDeadlineMillis: required({
+    name: "HEDONIFY_ORDER_DEADLINE",
+    about: "How long an order may wait for its answer.",
+    codec: durationMillis(orderDeadlineMinMillis, bounds.orderDeadlineMaxMillis),
+    fallback: "5 seconds",
+  }),
+  reservationTtlMillis: required({
+    name: "HEDONIFY_RESERVATION_TTL",
+    about: "How long an unpaid order keeps its stock.",
+    codec: durationMillis(reservationTtlMinMillis, bounds.reservationTtlMaxMillis),
+    fallback: "15 minutes",
+  }),
+  databaseConnections: required({
+    name: "HEDONIFY_DATABASE_CONNECTIONS",
+    about: "Connections to PostgreSQL for reads, beside one a shard for writing.",
+    codec: wholeNumber(1, databaseConnectionsMax),
+    fallback: String(databaseConnectionsDefault),
+  }),
+  unsafeDurability: required({
+    name: "HEDONIFY_UNSAFE_DURABILITY",
+    about: "On accepts a PostgreSQL that may lose confirmed orders.",
+    codec: onOrOff,
+    fallback: "off",
+  }),
+  cluster: required({
+    name: "HEDONIFY_CLUSTER",
+    about: "Several processes on one database. Not available yet.",
+    codec: oneOf({ off: false, false: false, "0": false, no: false }, "off (one process serves a database)"),
+    fallback: "off",
+  }),
+  corsOrigins: required({
+    name: "HEDONIFY_CORS_ORIGINS",
+    about: "Web pages of these origins may call the API from a browser.",
+    codec: origins,
+    fallback: "",
+  }),
+  trustedProxies: required({
+    name: "HEDONIFY_TRUSTED_PROXIES",
+    about: "Proxies whose X-Forwarded-For is believed.",
+    codec: addressRanges,
+    fallback: "",
+  }),
+  logLevel: required({
+    name: "HEDONIFY_LOG_LEVEL",
+    about: "The least important messages that are logged.",
+    codec: oneOf(logLevels, "trace, debug, info, warn, error, fatal or none"),
+    fallback: "info",
+  }),
+  logFile: optional({
+    name: "HEDONIFY_LOG_FILE",
+    about: "Where the log goes instead of the terminal.",
+    codec: text("a file"),
+  }),
+  otlpEndpoint: optional({
+    name: "OTEL_EXPORTER_OTLP_ENDPOINT",
+    about: "Where traces go. The other standard OTEL_* names work too.",
+    codec: text("a URL like http://127.0.0.1:4318", /^https?:\/\/\S+$/),
+  }),
+}
