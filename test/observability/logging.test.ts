@@ -29,7 +29,7 @@ const logged = Effect.fnUntraced(function* (effect: Effect.Effect<unknown>, leve
 /** Everything that the effect logged, line by line. */
 const loggedLines = (effect: Effect.Effect<unknown>, level?: string) =>
   Effect.flatMap(logged(effect, level), (text) =>
-    Effect.forEach(text.trim().split("\n"), (line) => Schema.decodeUnknownEffect(Line)(line)),
+    Effect.forEach(text.trim().split("\n"), (line) => Schema.decodeEffect(Line)(line)),
   )
 
 class StoreDown extends Schema.TaggedError<StoreDown>()("StoreDown", { message: Schema.String }) {}
