@@ -27,6 +27,9 @@ export interface LoggingOptions {
 /** Bytes waiting for a slow reader; past them lines are dropped. */
 const unwrittenMaxBytes = 4 * 1024 * 1024
 
+/** What the end of the service waits for a reader to take the last lines. */
+const flushTimeoutMillis = 1_000
+
 /** Names that the line itself uses; an annotation of the same name is kept under `annotation.<name>`. */
 const lineFields = new Set(["level", "time", "pid", "msg", "traceId", "spanId", "spans", "data", "err"])
 
@@ -137,14 +140,20 @@ const openDestination = (descriptor: number, synchronous: boolean) =>
       const destination = pino.destination({
         dest: descriptor,
         sync: synchronous,
-        minLength: 0,
+        // Each line goes at once; with 0 it would too, but then nobody can wait for the last one.
+        minLength: 1,
         maxLength: unwrittenMaxBytes,
       })
       // A full disk or a closed pipe must not become an uncaught exception that ends the sale.
       destination.on("error", () => undefined)
       return destination
     }),
-    (destination) => Effect.ignore(Effect.try(() => destination.flushSync())),
+    // Not flushSync: beside a write that is under way it overtakes it, and the last lines change places.
+    (destination) =>
+      Effect.callback<void>((resume) => destination.flush(() => resume(Effect.void))).pipe(
+        Effect.interruptible,
+        Effect.timeoutOption(flushTimeoutMillis),
+      ),
   )
 
 const openFile = (path: string) =>

@@ -140,6 +140,19 @@ describe("Logging", () => {
     }),
   )
 
+  it.effect("a thousand lines at once are all there at the end, in their order", () =>
+    Effect.gen(function* () {
+      const numbers = Array.from({ length: 1_000 }, (_, index) => index)
+      const lines = yield* loggedLines(
+        Effect.forEach(numbers, (number) => Effect.logInfo("tick", { number }), { discard: true }),
+      )
+      assert.deepStrictEqual(
+        lines.map(({ data }) => data),
+        numbers.map((number) => ({ number })),
+      )
+    }),
+  )
+
   it.effect("a person at a terminal reads words, not JSON", () =>
     Effect.gen(function* () {
       const file = join(yield* folder, "terminal")
