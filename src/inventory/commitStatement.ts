@@ -310,8 +310,10 @@ const eventsPlanned = (write: BatchWrite): ReadonlyArray<object> => [
 
 const eventsInserted = (write: BatchWrite): string => {
   const sources: Array<string> = []
-  if (write.orders.length > 0) sources.push("select json_build_object('type', 'order.reserved', 'orderId', id) as event from placed")
-  if (write.movements.length > 0) sources.push("select json_build_object('type', 'stock.moved', 'movementId', id) from moved")
+  if (write.orders.length > 0)
+    sources.push("select json_build_object('type', 'order.reserved', 'orderId', id) as event from placed")
+  if (write.movements.length > 0)
+    sources.push("select json_build_object('type', 'stock.moved', 'movementId', id) as event from moved")
   if (sources.length === 0) return "'[]'::json"
   return `coalesce((select json_agg(event) from (${sources.join(" union all ")}) as happened), '[]'::json)`
 }
