@@ -93,7 +93,8 @@ describe("Logging", () => {
         ),
       )
       assert.notInclude(text, hidden)
-      assert.include(text, "[censored]")
+      assert.include(text, '"data":["[censored]",')
+      assert.include(text, '"wrapped":"[censored]"')
       assert.include(text, "[circular]")
       assert.include(text, "postgres://shop:[censored]@db")
     }),
