@@ -2,7 +2,7 @@
  * Accounts: sign-up, and what an account is allowed to be. Must stay true: an e-mail address has one account however
  * it is written, and no hash ever leaves this folder.
  */
-import { Context, Effect, Layer, Redacted } from "effect"
+import { Context, Effect, Layer, type Redacted } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { SqlClient, type SqlError } from "effect/sql"
 import { AccountId } from "../domain/ids.ts"

@@ -3,10 +3,10 @@
  * e-mail and by network address; a sign-out, or a change of roles made in this process, holds for the next request of
  * the same token; and finding out who calls costs no query while it is fresh in memory.
  */
-import { Cache, Clock, Context, Effect, Exit, Layer, Redacted, Schedule } from "effect"
+import { Cache, Clock, Context, Effect, Exit, Layer, type Redacted, Schedule } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { SqlClient, type SqlError } from "effect/sql"
-import { SessionId, type AccountId } from "../domain/ids.ts"
+import { CallerId, SessionId, type AccountId } from "../domain/ids.ts"
 import {
   addressFailureRefillMillis,
   addressFailuresBurst,
@@ -164,7 +164,7 @@ const loadPrincipal = (sql: SqlClient.SqlClient) =>
       where s.id = ${sessionId} and s.revoked_at is null and s.expires_at > now() and a.erased_at is null`
     const account = rows[0]
     if (account === undefined) return yield* Effect.fail(unauthenticated)
-    return { account, sessionId }
+    return { account, caller: CallerId.make(account.id), sessionId }
   })
 
 const pruneSessions = (sql: SqlClient.SqlClient) => {

@@ -2,7 +2,7 @@
  * Who is calling, as the database said at most a moment ago. Roles are derived from it and never travel in a token,
  * so that an approval, a suspension or a sign-out holds for the next request of the same token.
  */
-import type { AccountId, MerchantId, SessionId } from "../domain/ids.ts"
+import type { AccountId, CallerId, MerchantId, SessionId } from "../domain/ids.ts"
 
 export type MerchantStatus = "pending" | "approved" | "suspended"
 
@@ -21,6 +21,8 @@ export interface Account {
 
 export interface Principal {
   readonly account: Account
+  /** The account as the owner of idempotency keys. */
+  readonly caller: CallerId
   readonly sessionId: SessionId
 }
 

@@ -28,6 +28,9 @@ export interface StockMovementPage {
 export const quantityOf = (kind: MovementKind, delta: number): number => (kind === "writtenOff" ? -delta : delta)
 export const deltaOf = (kind: MovementKind, quantity: number): number => (kind === "writtenOff" ? -quantity : quantity)
 
+const columns = `id, product_id as "productId", kind, delta, reason,
+  floor(extract(epoch from created_at) * 1000)::float8 as "createdAtMillis"`
+
 export class StockMovements extends Context.Service<
   StockMovements,
   {
@@ -36,6 +39,7 @@ export class StockMovements extends Context.Service<
       productId: ProductId,
       page: { readonly limit: number; readonly startingAfter: StockMovementId | null },
     ) => Effect.Effect<StockMovementPage, Forbidden | NotFound | SqlError.SqlError>
+    readonly get: (id: StockMovementId) => Effect.Effect<StockMovement, NotFound | SqlError.SqlError>
     /** Fails unless the account may move this product's stock now. */
     readonly mayMove: (
       account: Account,
@@ -70,15 +74,19 @@ export class StockMovements extends Context.Service<
           return yield* Effect.fail(forbidden("Only members of the product's merchant see its movements."))
         }
         const rows = yield* sql<StockMovement>`
-          select id, product_id as "productId", kind, delta, reason,
-            floor(extract(epoch from created_at) * 1000)::float8 as "createdAtMillis"
-          from stock_movements
+          select ${sql.literal(columns)} from stock_movements
           where product_id = ${productId} and id > ${page.startingAfter ?? "00000000-0000-0000-0000-000000000000"}
           order by id limit ${page.limit + 1}`
         return { data: rows.slice(0, page.limit), hasMore: rows.length > page.limit }
       })
 
-      return StockMovements.of({ list, mayMove })
+      const get = Effect.fn("StockMovements.get")(function* (id: StockMovementId) {
+        const rows = yield* sql<StockMovement>`
+          select ${sql.literal(columns)} from stock_movements where id = ${id}`
+        return rows[0] ?? (yield* Effect.fail(notFound))
+      })
+
+      return StockMovements.of({ get, list, mayMove })
     }),
   )
 }

@@ -2,11 +2,11 @@
  * What every request passes through, whatever it asks for: it gets its id, its answer carries that id, and nothing
  * comes out but an answer of ours. Must stay true: no failure, defect or unknown route leaves as an empty body.
  */
-import { Cause, Context, Effect } from "effect"
+import { type Cause, Context, Effect } from "effect"
 import { HttpMiddleware, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { IpNetwork } from "effect/net"
 import type { ConfigurationValues } from "../platform/Configuration.ts"
-import { Readiness } from "./Readiness.ts"
+import type { Readiness } from "./Readiness.ts"
 import { requestIdFrom, RequestId, requestIdHeader } from "./RequestId.ts"
 import { respondToCause } from "./respond.ts"
 

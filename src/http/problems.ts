@@ -4,11 +4,12 @@
  */
 import { DateTime, Predicate } from "effect"
 import type { HttpServerError } from "effect/http"
-import { SqlError } from "effect/sql"
+import type { SqlError } from "effect/sql"
 import type { AccountRefusal } from "../accounts/accountRefusals.ts"
 import type { CatalogueRefusal } from "../catalogue/catalogueRefusals.ts"
 import { retryAfterSeconds } from "../domain/bounds.ts"
 import type { MovementRefusal, OrderRefusal, Unavailable } from "../domain/refusals.ts"
+import type { CommandError } from "../inventory/mailboxEntry.ts"
 import type { Problem } from "./contract/problem.ts"
 
 /** What only the HTTP edge refuses. */
@@ -27,7 +28,7 @@ export type RequestRefusal =
 
 export type Refusal = AccountRefusal | CatalogueRefusal | MovementRefusal | OrderRefusal | RequestRefusal | Unavailable
 
-export type Failure = Refusal | SqlError.SqlError | HttpServerError.HttpServerError
+export type Failure = Refusal | CommandError | SqlError.SqlError | HttpServerError.HttpServerError
 
 type Extras = Omit<Partial<Problem>, "type" | "title" | "status" | "detail" | "code" | "retryable" | "requestId">
 
@@ -197,6 +198,18 @@ export const refusalOfSqlError = (error: SqlError.SqlError, writes: boolean): Re
     case "ConstraintError":
     case "SqlSyntaxError":
     case "UniqueViolation":
+      return { code: "internal" }
+  }
+}
+
+/** What it means that a command was not decided. */
+export const refusalOfCommandError = (error: CommandError): Refusal => {
+  switch (error._tag) {
+    case "Busy":
+      return { code: "busy" }
+    case "OutcomeUnknown":
+      return { code: "outcome_unknown" }
+    case "CommandFailed":
       return { code: "internal" }
   }
 }

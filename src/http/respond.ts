@@ -2,12 +2,19 @@
  * Answers a failure: finds what it means in `problems.ts`, names the request, and writes a log line where the fault is
  * ours and only there.
  */
-import { Cause, Context, Effect, Fiber } from "effect"
+import { Cause, Context, Effect, type Fiber } from "effect"
 import { HttpServerError, HttpServerRequest, HttpServerResponse, ProblemDetails } from "effect/http"
 import { HttpApiError } from "effect/http-api"
 import { SqlError } from "effect/sql"
 import { bodySizeMaxBytes } from "../domain/bounds.ts"
-import { type Failure, problemOf, type Refusal, refusalOfSqlError, sketchOf } from "./problems.ts"
+import {
+  type Failure,
+  problemOf,
+  type Refusal,
+  refusalOfCommandError,
+  refusalOfSqlError,
+  sketchOf,
+} from "./problems.ts"
 import { RequestId } from "./RequestId.ts"
 import { allowedMethods } from "./routes.ts"
 import { fieldErrors } from "./fieldErrors.ts"
@@ -35,27 +42,33 @@ export const respond = (failure: Failure): Effect.Effect<HttpServerResponse.Http
 export const respondBeforeWork = (failure: Failure): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
   Effect.withFiber((fiber) => answer(failure, fiber.getRef(RequestId), false))
 
-const answer = (
-  failure: Failure,
-  requestId: string,
-  mayHaveWritten: boolean,
-): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
+const answer = (failure: Failure, requestId: string, mayHaveWritten: boolean) => {
   const refusal = refusalOf(failure, mayHaveWritten)
-  const response = problemResponse(refusal, requestId)
-  if (!SqlError.isSqlError(failure)) return Effect.succeed(response)
+  return logged(failure, refusal, requestId, problemResponse(refusal, requestId))
+}
+
+/** What a failure means where no response of its own is made of it, as for one order of a batch. */
+export const refusalOfFailure = (failure: Failure): Effect.Effect<Refusal> =>
+  Effect.withFiber((fiber) => {
+    const refusal = refusalOf(failure, true)
+    return logged(failure, refusal, fiber.getRef(RequestId), refusal)
+  })
+
+const logged = <A>(failure: Failure, refusal: Refusal, requestId: string, result: A): Effect.Effect<A> => {
+  if (refusal.code !== "internal" && !SqlError.isSqlError(failure)) return Effect.succeed(result)
   const log = refusal.code === "internal" ? Effect.logError : Effect.logWarning
-  return log("The database failed a request", failure).pipe(Effect.annotateLogs({ requestId }), Effect.as(response))
+  return log("A request could not be served", failure).pipe(Effect.annotateLogs({ requestId }), Effect.as(result))
 }
 
 /** Runs a handler's work and answers its failures as problems. */
 export const answering = <A, R>(
   work: Effect.Effect<A, Failure, R>,
-): Effect.Effect<A | HttpServerResponse.HttpServerResponse, never, R> => Effect.catch(work, respond)
+): Effect.Effect<A | HttpServerResponse.HttpServerResponse, never, R> => work.pipe(Effect.catch(respond))
 
 const refusalOf = (failure: Failure, mayHaveWritten: boolean): Refusal => {
   if (SqlError.isSqlError(failure)) return refusalOfSqlError(failure, mayHaveWritten)
   if (HttpServerError.isHttpServerError(failure)) return refusalOfServerError(failure)
-  return failure
+  return "_tag" in failure ? refusalOfCommandError(failure) : failure
 }
 
 const refusalOfServerError = (error: HttpServerError.HttpServerError): Refusal => {
@@ -63,7 +76,10 @@ const refusalOfServerError = (error: HttpServerError.HttpServerError): Refusal =
   switch (reason._tag) {
     case "RouteNotFound": {
       const allowed = allowedMethods(reason.request.url)
-      return allowed.length === 0 ? { code: "not_found" } : { code: "method_not_allowed", allowed }
+      // A path that looks right but cannot be decoded is matched by nothing, whatever the method.
+      return allowed.length === 0 || allowed.includes(reason.request.method)
+        ? { code: "not_found" }
+        : { code: "method_not_allowed", allowed }
     }
     case "RequestParseError":
       return reason.reason === "BodyTooLarge"

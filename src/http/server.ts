@@ -4,11 +4,12 @@
  * neither a stalled upload nor an idle browser keeps it from stopping.
  */
 import { NodeHttpServer } from "@effect/platform-node"
-import { ByteSize, Duration, Effect, Layer, Schema } from "effect"
+import { ByteSize, Duration, Effect, Layer } from "effect"
 import { HttpIncomingMessage, HttpMiddleware, HttpRouter, HttpServer } from "effect/http"
 import { HttpApiBuilder, HttpApiSwagger } from "effect/http-api"
 import { createServer, type Server } from "node:http"
 import { bodySizeMaxBytes } from "../domain/bounds.ts"
+import { cannotStart } from "../platform/CannotStart.ts"
 import { Configuration } from "../platform/Configuration.ts"
 import { authorizationLayer } from "./authorizationLayer.ts"
 import { answerBrokenRequest } from "./brokenRequests.ts"
@@ -16,14 +17,12 @@ import { Api } from "./contract/Api.ts"
 import { withCors, withRequestId, withTrustedProxies } from "./edge.ts"
 import { accountsHandlers, sessionsHandlers } from "./handlers/accounts.ts"
 import { merchantsHandlers } from "./handlers/merchants.ts"
+import { ordersHandlers } from "./handlers/orders.ts"
 import { productEditingHandlers, productsHandlers } from "./handlers/products.ts"
 import { systemHandlers } from "./handlers/system.ts"
 import { connectionsMax, drainMaxMillis, headersMaxMillis, keepAliveMillis, requestMaxMillis } from "./httpBounds.ts"
 import { Readiness } from "./Readiness.ts"
 import { docsPath, openApiPath } from "./routes.ts"
-
-/** The address could not be listened on. */
-export class CannotListen extends Schema.TaggedError<CannotListen>()("CannotListen", { message: Schema.String }) {}
 
 const handlers = Layer.mergeAll(
   accountsHandlers,
@@ -31,6 +30,7 @@ const handlers = Layer.mergeAll(
   merchantsHandlers,
   productsHandlers,
   productEditingHandlers,
+  ordersHandlers,
   systemHandlers,
 )
 
@@ -59,12 +59,10 @@ const listen = Effect.gen(function* () {
     port,
     gracefulShutdownTimeout: Duration.millis(drainMaxMillis),
   }).pipe(
-    Effect.mapError(
-      ({ cause }) =>
-        new CannotListen({
-          message: `${host}:${port} cannot be listened on: ${cause instanceof Error ? cause.message : cause}.`,
-        }),
-    ),
+    Effect.mapError(({ cause }) => {
+      const reason = cause instanceof Error ? cause.message : String(cause)
+      return cannotStart(`The API cannot listen on ${host}:${port} (${reason}): free it, or set HEDONIFY_PORT.`)
+    }),
   )
   // Runs once requests had their time, and before the server waits for its last connection.
   yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))

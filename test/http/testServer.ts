@@ -13,6 +13,7 @@ import { Tokens } from "../../src/accounts/Tokens.ts"
 import { TokenSecret } from "../../src/accounts/TokenSecret.ts"
 import { Products } from "../../src/catalogue/Products.ts"
 import { StockMovements } from "../../src/catalogue/StockMovements.ts"
+import { application } from "../../src/commands/application.ts"
 import { Readiness } from "../../src/http/Readiness.ts"
 import { httpLayer } from "../../src/http/server.ts"
 import { Merchants } from "../../src/merchants/Merchants.ts"
@@ -55,6 +56,7 @@ export const testServerWith = (settings: Readonly<Record<string, string>>) =>
   Layer.mergeAll(address, firstAdminLayer).pipe(
     Layer.provideMerge(httpLayer),
     Layer.provideMerge(services),
+    Layer.provideMerge(application),
     Layer.provideMerge(testDatabase),
     Layer.provideMerge(Layer.mergeAll(Configuration.layerOf({ ...environment, ...settings }), NodeServices.layer)),
     Layer.orDie,

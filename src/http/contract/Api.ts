@@ -18,6 +18,8 @@ import {
 } from "../../domain/bounds.ts"
 import { AccountsGroup, SessionsGroup } from "./accounts.ts"
 import { MerchantsGroup } from "./merchants.ts"
+import { finishOpenApi } from "./openApiDocument.ts"
+import { OrdersGroup } from "./orders.ts"
 import { ProductEditingGroup, ProductsGroup } from "./products.ts"
 import { SystemGroup } from "./system.ts"
 
@@ -38,5 +40,13 @@ ${batchBodySizeMaxBytes / 1024} KiB a batch; ${jsonDepthMax} levels of JSON; pag
 ${nameLengthMax} characters without control characters. Money is in minor units.`
 
 export class Api extends HttpApi.make("hedonify")
-  .add(AccountsGroup, SessionsGroup, MerchantsGroup, ProductsGroup, ProductEditingGroup, SystemGroup)
-  .annotateMerge(OpenApi.annotations({ title: "Hedonify", version: "0.1.0", description, license: { name: "MIT" } })) {}
+  .add(AccountsGroup, SessionsGroup, MerchantsGroup, ProductsGroup, ProductEditingGroup, OrdersGroup, SystemGroup)
+  .annotateMerge(
+    OpenApi.annotations({
+      title: "Hedonify",
+      version: "0.1.0",
+      description,
+      license: { name: "MIT" },
+      transform: finishOpenApi,
+    }),
+  ) {}

@@ -10,7 +10,7 @@ import { Money, Price } from "../../domain/money.ts"
 import { Authorization } from "./authorization.ts"
 import { limitParameter, page } from "./paging.ts"
 import { bodyProblems, problems } from "./problem.ts"
-import { Description, ImageUrl, lineOfText, Name, Timestamp } from "./text.ts"
+import { Description, IdempotencyKey, ImageUrl, lineOfText, Name, Timestamp } from "./text.ts"
 
 export const ProductView = Schema.Struct({
   id: ProductId,
@@ -133,6 +133,21 @@ export class ProductEditingGroup extends HttpApiGroup.make("productEditing")
       success: HttpApiSchema.WithHeaders(ProductView.pipe(HttpApiSchema.status(201)), { location: Schema.String }),
       error: problems(bodyProblems, { 403: ["forbidden"] }),
     }).annotateMerge(OpenApi.annotations({ summary: "Add a product (merchant)" })),
+    HttpApiEndpoint.post("moveStock", "/v1/products/:id/stock-movements", {
+      params: productParams,
+      headers: { "idempotency-key": IdempotencyKey },
+      payload: MoveStock,
+      success: HttpApiSchema.WithHeaders(StockMovementView.pipe(HttpApiSchema.status(201)), {
+        "idempotency-replayed": Schema.optionalKey(Schema.Literal("true")),
+      }),
+      error: problems(bodyProblems, {
+        400: ["idempotency_key_missing"],
+        403: ["forbidden"],
+        404: ["not_found"],
+        409: ["stock_is_sold", "stock_too_large"],
+        422: ["idempotency_key_reused"],
+      }),
+    }).annotateMerge(OpenApi.annotations({ summary: "Receive, write off or correct stock (merchant)" })),
     HttpApiEndpoint.get("listMovements", "/v1/products/:id/stock-movements", {
       params: productParams,
       query: { limit: limitParameter, starting_after: Schema.optionalKey(StockMovementId) },

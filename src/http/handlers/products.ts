@@ -4,14 +4,17 @@
 import { DateTime, Effect, Option } from "effect"
 import { HttpServerResponse, type HttpServerRequest } from "effect/http"
 import { HttpApiBuilder, HttpApiSchema } from "effect/http-api"
+import { notFound } from "../../accounts/accountRefusals.ts"
 import type { NewProduct, Product } from "../../catalogue/product.ts"
 import { Products } from "../../catalogue/Products.ts"
-import { quantityOf, type StockMovement, StockMovements } from "../../catalogue/StockMovements.ts"
+import { deltaOf, quantityOf, type StockMovement, StockMovements } from "../../catalogue/StockMovements.ts"
 import { pageSizeDefault } from "../../domain/bounds.ts"
 import type { ProductId, StockMovementId } from "../../domain/ids.ts"
+import { Restocking } from "../../inventory/Restocking.ts"
+import { movementFingerprint } from "../../orders/fingerprint.ts"
 import { Api } from "../contract/Api.ts"
 import { CurrentPrincipal } from "../contract/authorization.ts"
-import { CreateProduct, type ProductView, type StockMovementView } from "../contract/products.ts"
+import { CreateProduct, MoveStock, type ProductView, type StockMovementView } from "../contract/products.ts"
 import { makeBodyReader } from "../requestBody.ts"
 import { answering } from "../respond.ts"
 
@@ -75,6 +78,7 @@ export const productsHandlers = HttpApiBuilder.group(
 )
 
 const readNewProduct = makeBodyReader(CreateProduct)
+const readMovement = makeBodyReader(MoveStock)
 
 const newProductOf = (input: typeof CreateProduct.Type): NewProduct => ({
   name: input.name,
@@ -104,6 +108,7 @@ export const productEditingHandlers = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const products = yield* Products
     const movements = yield* StockMovements
+    const restocking = yield* Restocking
 
     const create = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
       const { account } = yield* CurrentPrincipal
@@ -127,8 +132,44 @@ export const productEditingHandlers = HttpApiBuilder.group(
       return { data: page.data.map(movementView), hasMore: page.hasMore }
     })
 
+    const moveStock = Effect.fnUntraced(function* (
+      request: HttpServerRequest.HttpServerRequest,
+      productId: ProductId,
+      key: string,
+    ) {
+      const { account, caller } = yield* CurrentPrincipal
+      yield* movements.mayMove(account, productId)
+      const { kind, quantity, reason = null } = yield* readMovement(request)
+      const outcome = yield* restocking.move({
+        caller,
+        key,
+        fingerprint: movementFingerprint(productId, kind, quantity, reason),
+        productId,
+        kind,
+        delta: deltaOf(kind, quantity),
+        reason,
+      })
+      switch (outcome._tag) {
+        case "Refused":
+          // The path named it, so it is not there rather than unknown.
+          return yield* Effect.fail(outcome.refusal.code === "unknown_product" ? notFound : outcome.refusal)
+        case "Moved": {
+          const createdAt = isoTime(outcome.createdAtMillis)
+          const body = { id: outcome.movementId, productId, kind, quantity, reason, createdAt }
+          return HttpApiSchema.withHeaders({ body, headers: {} })
+        }
+        case "Repeated": {
+          const body = movementView(yield* movements.get(outcome.movementId))
+          return HttpApiSchema.withHeaders({ body, headers: { "idempotency-replayed": "true" as const } })
+        }
+      }
+    })
+
     return handlers
       .handleRaw("create", ({ request }) => answering(create(request)))
+      .handleRaw("moveStock", ({ headers, params, request }) =>
+        answering(moveStock(request, params.id, headers["idempotency-key"])),
+      )
       .handle("listMovements", ({ params, query }) => answering(listMovements(params.id, query)))
   }),
 )

@@ -1,0 +1,148 @@
+/**
+ * Orders over HTTP, the hot path: decode, place, encode. Must stay true: nothing stands between the decoded body and
+ * `Orders.place` but checks of the body itself; answers are written as they are shown, without a second pass through a
+ * schema (a test decodes them with the contract's).
+ */
+import { DateTime, Effect } from "effect"
+import { type HttpServerRequest, HttpServerResponse } from "effect/http"
+import { HttpApiBuilder } from "effect/http-api"
+import { notFound } from "../../accounts/accountRefusals.ts"
+import type { Principal } from "../../accounts/principal.ts"
+import { batchBodySizeMaxBytes, lineQuantityMax, pageSizeDefault } from "../../domain/bounds.ts"
+import type { OrderId } from "../../domain/ids.ts"
+import { mergeLines, type Order, type OrderStatus } from "../../domain/order.ts"
+import { accountBuyer, Orders, type Placed } from "../../orders/Orders.ts"
+import { Api } from "../contract/Api.ts"
+import { CurrentPrincipal } from "../contract/authorization.ts"
+import { BatchedOrder, type BatchResult, OrderBatchEnvelope, type OrderView, PlaceOrder } from "../contract/orders.ts"
+import { type Failure, problemOf, type RequestRefusal, sketchOf } from "../problems.ts"
+import { RequestId } from "../RequestId.ts"
+import { makeBodyReader, makeDecoder } from "../requestBody.ts"
+import { answering, refusalOfFailure } from "../respond.ts"
+
+const readOrder = makeBodyReader(PlaceOrder)
+const readBatch = makeBodyReader(OrderBatchEnvelope, batchBodySizeMaxBytes)
+const decodeBatchedOrder = makeDecoder(BatchedOrder)
+
+const isoTime = (millis: number): string => DateTime.formatIso(DateTime.makeUnsafe(millis))
+
+export const orderView = (order: Order): OrderView => ({
+  id: order.id,
+  status: order.status,
+  ...(order.customerRef === null ? {} : { customerRef: order.customerRef }),
+  lines: order.lines,
+  total: order.total,
+  createdAt: isoTime(order.createdAtMillis),
+  expiresAt: isoTime(order.expiresAtMillis),
+  ...(order.paidAtMillis === null ? {} : { paidAt: isoTime(order.paidAtMillis) }),
+  payments: [],
+  shipments: [],
+})
+
+/** What a schema cannot say: merged lines stay within the bound, and only a channel speaks for others. */
+const misfitOf = (order: typeof PlaceOrder.Type): RequestRefusal | undefined => {
+  if (order.customerRef !== undefined) {
+    return {
+      code: "invalid",
+      errors: [{ pointer: "/customerRef", message: "is for channels; an account buys for itself" }],
+    }
+  }
+  if (order.lines.length > 1 && mergeLines(order.lines).some((line) => line.quantity > lineQuantityMax)) {
+    const message = `must have at most ${lineQuantityMax} units of one product`
+    return { code: "invalid", errors: [{ pointer: "/lines", message }] }
+  }
+  return undefined
+}
+
+const placedResponse = ({ isReplayed, order }: Extract<Placed, { _tag: "Placed" }>) =>
+  HttpServerResponse.text(JSON.stringify(orderView(order)), {
+    status: 201,
+    contentType: "application/json",
+    headers: {
+      location: `/v1/orders/${order.id}`,
+      ...(isReplayed ? { "idempotency-replayed": "true" } : {}),
+    },
+  })
+
+interface OrderListQuery {
+  readonly limit?: number
+  readonly starting_after?: OrderId
+  readonly status?: OrderStatus
+  readonly customerRef?: string
+  readonly idempotencyKey?: string
+}
+
+export const ordersHandlers = HttpApiBuilder.group(
+  Api,
+  "orders",
+  Effect.fnUntraced(function* (handlers) {
+    const orders = yield* Orders
+
+    const placeOne = Effect.fnUntraced(function* (
+      { caller }: Principal,
+      order: typeof PlaceOrder.Type,
+      idempotencyKey: string,
+    ) {
+      const misfit = misfitOf(order)
+      if (misfit !== undefined) return yield* Effect.fail(misfit)
+      const wanted = { idempotencyKey, lines: order.lines, expectedTotal: order.expectedTotal ?? null }
+      const placed = yield* orders.place(accountBuyer(caller), wanted)
+      return placed._tag === "Refused" ? yield* Effect.fail(placed.refusal) : placed
+    })
+
+    const place = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest, key: string) {
+      const principal = yield* CurrentPrincipal
+      return placedResponse(yield* placeOne(principal, yield* readOrder(request), key))
+    })
+
+    /** One order of a batch with the status it would have had alone; what fails it fails nobody else. */
+    const placeBatched = (principal: Principal, requestId: string, input: unknown) =>
+      Effect.fromResult(decodeBatchedOrder(input)).pipe(
+        Effect.flatMap((order) => placeOne(principal, order, order.idempotencyKey)),
+        Effect.map((placed): typeof BatchResult.Type => ({ status: 201, order: orderView(placed.order) })),
+        Effect.catch((failure: Failure) =>
+          Effect.map(refusalOfFailure(failure), (refusal): typeof BatchResult.Type => {
+            const problem = problemOf(sketchOf(refusal), requestId)
+            return { status: problem.status, problem }
+          }),
+        ),
+      )
+
+    const placeMany = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+      const principal = yield* CurrentPrincipal
+      const requestId = yield* RequestId
+      const batch = yield* readBatch(request)
+      const results = yield* Effect.forEach(batch.orders, (order) => placeBatched(principal, requestId, order), {
+        concurrency: "unbounded",
+      })
+      return HttpServerResponse.text(JSON.stringify({ results }), { contentType: "application/json" })
+    })
+
+    const list = Effect.fnUntraced(function* (query: OrderListQuery) {
+      const { caller } = yield* CurrentPrincipal
+      const page = yield* orders.list(caller, {
+        status: query.status ?? null,
+        customerRef: query.customerRef ?? null,
+        idempotencyKey: query.idempotencyKey ?? null,
+        startingAfter: query.starting_after ?? null,
+        limit: query.limit ?? pageSizeDefault,
+      })
+      return { data: page.data.map(orderView), hasMore: page.hasMore }
+    })
+
+    const get = Effect.fnUntraced(function* (id: OrderId) {
+      const { account, caller } = yield* CurrentPrincipal
+      const merchantIds = account.memberships
+        .filter((membership) => membership.status === "approved")
+        .map((membership) => membership.merchantId)
+      const order = yield* orders.get({ caller, merchantIds, isAdmin: account.isAdmin }, id)
+      return order === null ? yield* Effect.fail(notFound) : orderView(order)
+    })
+
+    return handlers
+      .handleRaw("place", ({ headers, request }) => answering(place(request, headers["idempotency-key"])))
+      .handleRaw("placeMany", ({ request }) => answering(placeMany(request)))
+      .handle("list", ({ query }) => answering(list(query)))
+      .handle("get", ({ params }) => answering(get(params.id)))
+  }),
+)

@@ -1,0 +1,56 @@
+import { assert, layer } from "@effect/vitest"
+import { Effect } from "effect"
+import { call, testServer } from "./testServer.ts"
+
+layer(testServer, { excludeTestServices: true })("documents and health", (it) => {
+  it.effect("the OpenAPI document names every path, each status, the limits and one problem schema", () =>
+    Effect.gen(function* () {
+      const answer = yield* call("/openapi.json")
+      assert.strictEqual(answer.status, 200)
+      const document = JSON.parse(answer.text)
+      assert.match(document.openapi, /^3\.1/)
+      for (const path of ["/v1/accounts", "/v1/sessions", "/v1/me", "/v1/merchants", "/v1/products", "/health/ready"]) {
+        assert.property(document.paths, path)
+      }
+      assert.deepStrictEqual(
+        Object.keys(document.components.schemas).filter((name) => name.startsWith("Problem")),
+        ["Problem"],
+      )
+      const create = document.paths["/v1/products"].post
+      assert.includeMembers(Object.keys(create.responses), [
+        "201",
+        "400",
+        "401",
+        "403",
+        "413",
+        "415",
+        "422",
+        "500",
+        "503",
+      ])
+      assert.deepStrictEqual(create.security, [{ bearer: [] }])
+      assert.property(create.responses["503"].headers, "Retry-After")
+      for (const limit of ["100 lines", "10000 units", "64 KiB", "1024 KiB", "1 to 100", "1 to 255"]) {
+        assert.include(document.info.description.replaceAll("\n", " "), limit)
+      }
+    }),
+  )
+
+  it.effect("the docs page needs nothing from elsewhere", () =>
+    Effect.gen(function* () {
+      const answer = yield* call("/docs")
+      assert.strictEqual(answer.status, 200)
+      assert.match(String(answer.headers.get("content-type")), /^text\/html/)
+      assert.notMatch(answer.text, /<(script|link|img|iframe)[^>]+(src|href)\s*=\s*["']?(https?:)?\/\//i)
+      assert.include(answer.text, "SwaggerUIBundle")
+    }),
+  )
+
+  it.effect("health says that the process lives and that it can serve", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual((yield* call("/health/live")).body, { status: "ok" })
+      assert.deepStrictEqual((yield* call("/health/ready")).body, { status: "ok" })
+      assert.strictEqual((yield* call("/health/live", { method: "HEAD" })).status, 200)
+    }),
+  )
+})
