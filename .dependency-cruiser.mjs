@@ -14,8 +14,9 @@ const below = {
   accounts: ["domain", "platform"],
   merchants: ["domain", "platform"],
   catalogue: ["domain", "platform", "inventory"],
+  verification: ["domain", "platform"],
   http: ["domain", "platform", "inventory", "orders", "accounts", "merchants", "catalogue"],
-  commands: ["domain", "platform", "inventory", "orders", "accounts", "merchants", "catalogue", "http"],
+  commands: ["domain", "platform", "inventory", "orders", "accounts", "merchants", "catalogue", "verification", "http"],
 }
 
 /** Single files that a folder may import although their folder is not below it. */
