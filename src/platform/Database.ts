@@ -64,7 +64,7 @@ export class DatabaseAddress extends Context.Service<DatabaseAddress, PgConnecti
       const { databaseUrl, dataDir, unsafeDurability } = yield* Configuration
       const address: PgConnection.Config = Option.isSome(databaseUrl)
         ? { url: databaseUrl.value, keepAlive: Duration.seconds(keepAliveSeconds) }
-        : yield* EmbeddedPostgres.acquire({ dataFolder: dataDir, fsync: true })
+        : yield* EmbeddedPostgres.acquire({ dataFolder: dataDir, fsync: true, announce: true })
       yield* checkDatabase(address, { unsafeDurability })
       return address
     }),

@@ -16,6 +16,8 @@ export interface Options {
   readonly dataFolder: string
   /** On, but for tests. */
   readonly fsync: boolean
+  /** Says on standard error that a first start takes a moment. */
+  readonly announce: boolean
 }
 
 /** Any number that nobody else takes in the database `postgres`. */
@@ -32,14 +34,22 @@ const prepare = Effect.fnUntraced(function* (options: Options) {
   const binaries = yield* postgresBinaries(home.runAs, home.home)
   const cluster = { binaries, runAs: home.runAs, folder: home.cluster }
   if (yield* PostgresCluster.isInitialised(cluster)) return cluster
-  yield* Console.error(
-    home.outside
-      ? `Preparing PostgreSQL in ${cluster.folder}, since the user it runs as cannot enter ${dataFolder} (first start only).`
-      : `Preparing PostgreSQL in ${cluster.folder} (first start only).`,
-  )
+  if (options.announce) {
+    const reason = home.outside ? `, since the user it runs as cannot enter ${dataFolder}` : ""
+    yield* Console.error(`Preparing PostgreSQL in ${cluster.folder}${reason} (first start only).`)
+  }
   yield* PostgresCluster.initialise(cluster, { fsync: options.fsync })
-  if (home.outside) yield* fileSystem.symlink(cluster.folder, path.join(dataFolder, "postgres"))
-  return cluster
+  if (!home.outside) return cluster
+  const link = path.join(dataFolder, "postgres")
+  const linked = yield* fileSystem.symlink(cluster.folder, link).pipe(
+    Effect.as(true),
+    Effect.catchReason("PlatformError", "AlreadyExists", () => Effect.succeed(false)),
+  )
+  if (linked) return cluster
+  // Another process was quicker: its cluster is the one.
+  yield* fileSystem.remove(home.home, { recursive: true })
+  const folder = yield* fileSystem.realPath(link)
+  return { ...cluster, folder, binaries: yield* postgresBinaries(home.runAs, path.dirname(folder)) }
 })
 
 /** What a PgConnection.Config needs; by socket, or by TCP where the socket's path would be too long. */

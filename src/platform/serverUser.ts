@@ -91,9 +91,10 @@ const existingHome = Effect.fnUntraced(function* (link: string) {
   const outside = path.dirname(cluster) !== (yield* fileSystem.realPath(path.dirname(link)))
   const runAs: RunAs = weAreRoot ? yield* ownerOf(cluster) : {}
   if (!(yield* canEnter(cluster, runAs))) {
-    const who = weAreRoot ? `its owner (user id ${runAs.uid ?? 0})` : "this user"
     return yield* cannotStart(
-      `The PostgreSQL cluster in ${cluster} cannot be entered by ${who}: open the folders above it.`,
+      weAreRoot
+        ? `The PostgreSQL cluster in ${cluster} cannot be entered by its owner (user id ${runAs.uid ?? 0}): open the folders above it.`
+        : `The PostgreSQL cluster in ${cluster} belongs to another user: start as that user, or set HEDONIFY_DATA_DIR.`,
     )
   }
   return { runAs, home: path.dirname(cluster), cluster, outside }
