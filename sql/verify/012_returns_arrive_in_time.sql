@@ -1,0 +1,22 @@
+-- Units on their way back to their shard arrive within a minute.
+--
+-- Only minutes with a writer count: nobody can take back while the service is stopped. A shard had one until now if
+-- writers are connected, and otherwise until its last batch.
+with watched as (
+  select l.shard, l.acquired_at as since, case
+      when exists (
+        select from pg_stat_activity where datname = current_database() and application_name = 'hedonify writer'
+      ) then now()
+      else (select b.committed_at from batches b where b.shard = l.shard order by b.batch desc limit 1)
+    end as until
+  from shard_leases l
+),
+offenders as materialized (
+  select r.id as "returnId", r.shard, r.order_id as "orderId", r.product_id as "productId", r.quantity,
+    r.created_at as "createdAt"
+  from pending_returns r join watched w on w.shard = r.shard
+  where greatest(r.created_at, w.since) < w.until - interval '1 minute'
+)
+select (select count(*) from offenders) as violations,
+  (select count(*) from pending_returns) as checked,
+  (select coalesce(json_agg(o), '[]') from (select * from offenders limit 100) as o) as examples;

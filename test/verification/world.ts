@@ -1,0 +1,94 @@
+/**
+ * A shop that has sold: orders of one shard and of two, a hold, a return on its way, a limited product and movements,
+ * all but the return made by real actors. Tests damage it inside transactions that are rolled back.
+ */
+import { PgClient } from "@effect/sql-pg"
+import { Clock, Effect, Schema } from "effect"
+import type { Command } from "../../src/domain/commands.ts"
+import type { Shard } from "../../src/domain/ids.ts"
+import * as ShardActor from "../../src/inventory/ShardActor.ts"
+import { ShardStore } from "../../src/inventory/ShardStore.ts"
+import { isViolated, verify } from "../../src/verification/verify.ts"
+import { hold, makeMerchant, makeProduct, makeShards, newAttempt, reserve, restock } from "../inventory/fixtures.ts"
+
+const startActor = Effect.fnUntraced(function* (shard: Shard) {
+  const store = yield* ShardStore
+  const actor = yield* ShardActor.make(shard, store, { mailboxSize: 100, batchSizeMax: 512, lingerMillis: 0 }, () => {})
+  const lease = (yield* store.acquire([shard], "test")).get(shard)
+  if (lease !== undefined) actor.grant(lease)
+  return Effect.fnUntraced(function* <C extends Command>(command: C) {
+    return yield* actor.submit(command, (yield* Clock.currentTimeMillis) + 5_000)
+  })
+})
+
+/** Products: `plain` and `unsold` in shard 0, `limited` in shard 1; orders: `single` and `other` of shard 0, `both`. */
+export const makeWorld = Effect.gen(function* () {
+  yield* makeShards(2)
+  const atZero = yield* startActor(0)
+  const atOne = yield* startActor(1)
+  const merchant = yield* makeMerchant()
+  const plain = yield* makeProduct(merchant, 10)
+  const unsold = yield* makeProduct(merchant, 10)
+  const limited = yield* makeProduct(merchant, 10, { shard: 1, price: 7, limitPerCustomer: 5 })
+
+  const single = reserve([[plain, 2]])
+  yield* atZero(single)
+  const other = reserve([[plain, 1]])
+  yield* atZero(other)
+  yield* atOne(reserve([[limited, 2]], { customer: "ref:somebody", customerRef: "somebody" }))
+  const both = reserve([[plain, 1]])
+  const attempt = newAttempt()
+  const { caller, fingerprint, key } = both
+  yield* atOne(hold([[limited, 1]], { caller, key, fingerprint, attempt }))
+  const lines = [{ productId: limited, quantity: 1, unitPrice: 7 }]
+  yield* atZero({ ...both, held: [{ shard: 1, attempt, currency: "EUR", lines }] })
+  yield* atZero(restock(plain, 5))
+  yield* atOne(hold([[limited, 1]]))
+  return { plain, unsold, limited, single: single.orderId, other: other.orderId, both: both.orderId }
+})
+
+/** The order over two shards is cancelled: its own line is back, the other one's units are on their way. */
+export const cancelBoth = Effect.fnUntraced(function* (world: {
+  readonly both: string
+  readonly plain: string
+  readonly limited: string
+}) {
+  const sql = yield* PgClient.PgClient
+  yield* sql`update orders set status = 'cancelled' where id = ${world.both}::uuid`
+  yield* sql`update stock set available = available + 1 where product_id = ${world.plain}::uuid`
+  yield* sql`
+    insert into pending_returns (id, shard, product_id, order_id, customer, quantity, created_at)
+    select gen_random_uuid(), 1, ${world.limited}::uuid, id, caller::text, 1, now() from orders
+    where id = ${world.both}::uuid`
+})
+
+/** One more batch of a shard, as its writer would have logged it. */
+export const appendBatch = Effect.fnUntraced(function* (shard: Shard, events: ReadonlyArray<object> = []) {
+  const sql = yield* PgClient.PgClient
+  yield* sql`
+    with lease as (update shard_leases set batch = batch + 1 where shard = ${shard}::smallint returning *)
+    insert into batches (shard, batch, epoch, committed_at, events)
+    select shard, batch, epoch, clock_timestamp(), ${JSON.stringify(events)}::text::json from lease`
+})
+
+/** The rules that are violated, each with its first offender. */
+export const violated = Effect.map(verify(), (results) =>
+  results.filter(isViolated).map(({ examples, name, violations }) => ({ name, violations, example: examples[0] })),
+)
+
+class Rollback extends Schema.TaggedError<Rollback>()("Rollback", {}) {}
+
+/** Runs it in a transaction that leaves nothing behind. */
+export const rolledBack = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const sql = yield* PgClient.PgClient
+    let result: A | undefined
+    yield* Effect.gen(function* () {
+      result = yield* effect
+      return yield* new Rollback()
+    }).pipe(
+      sql.withTransaction,
+      Effect.catchTag("Rollback", () => Effect.void),
+    )
+    return result
+  })
