@@ -1,0 +1,49 @@
+/**
+ * Order among real PostgreSQL sessions without waiting for the clock: a third connection holds a lock, and whoever runs
+ * into it is seen to wait before the test goes on.
+ */
+import { assert } from "@effect/vitest"
+import { PgClient, PgConnection } from "@effect/sql-pg"
+import { Effect } from "effect"
+import { DatabaseAddress } from "../../src/platform/Database.ts"
+import type { Shard } from "../../src/domain/ids.ts"
+import type { ProductToSell } from "./StoreUnderTest.ts"
+
+/** Looks at PostgreSQL so many times before a test gives up. */
+const looksMax = 5_000
+
+/** A transaction of a connection of its own that has run one statement and keeps its locks until `end`. */
+export const openTransaction = Effect.fnUntraced(function* (statement: string) {
+  const connection = yield* PgConnection.make(yield* DatabaseAddress)
+  yield* connection.query("begin", [], false)
+  yield* connection.query(statement, [], false)
+  return { processId: connection.processId, end: Effect.orDie(connection.query("rollback", [], false)) }
+})
+
+export const lockLease = (shard: Shard) => openTransaction(`select from shard_leases where shard = ${shard} for update`)
+export const lockStock = ({ productId }: ProductToSell) =>
+  openTransaction(`select from stock where product_id = '${productId}' for update`)
+
+/** The writers' backends that wait for a lock, as soon as there are this many. */
+export const waitingWriters = Effect.fnUntraced(function* (count: number) {
+  const sql = yield* PgClient.PgClient
+  for (let look = 0; look < looksMax; look++) {
+    const waiting = yield* sql<{ pid: number }>`select pid from pg_stat_activity
+      where datname = current_database() and application_name = 'hedonify writer' and wait_event_type = 'Lock'`
+    if (waiting.length === count) return waiting.map((row) => row.pid)
+  }
+  return assert.fail(`there never were ${count} writers waiting`)
+})
+
+export const terminate = Effect.fnUntraced(function* (pids: ReadonlyArray<number>) {
+  const sql = yield* PgClient.PgClient
+  for (const pid of pids) yield* sql`select pg_terminate_backend(${pid}, 5000)`
+})
+
+/** The backends of all writers of this database. */
+export const writers = Effect.gen(function* () {
+  const sql = yield* PgClient.PgClient
+  const rows = yield* sql<{ pid: number }>`select pid from pg_stat_activity
+    where datname = current_database() and application_name = 'hedonify writer'`
+  return rows.map((row) => row.pid)
+})
