@@ -75,4 +75,3 @@ export const mergeLines = (lines: ReadonlyArray<RequestedLine>): ReadonlyArray<R
     .map(([productId, quantity]) => ({ productId, quantity }))
     .sort((left, right) => (left.productId < right.productId ? -1 : 1))
 }
-

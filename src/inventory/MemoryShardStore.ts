@@ -176,6 +176,13 @@ export const make = (database: MemoryDatabase): ShardStore["Service"] => {
     products: (shard, productIds) => read(database, () => readProducts(tables, shard, productIds)),
     facts: (shard, request) => read(database, () => readFacts(tables, shard, request)),
     units: (_shard, pairs) => read(database, () => readUnits(tables, pairs)),
+    dueShards: (shards) =>
+      read(database, (atMillis) =>
+        shards.filter(
+          (shard) =>
+            readExpiredHolds(tables, shard, 1, atMillis).length + readPendingReturns(tables, shard, 1).length > 0,
+        ),
+      ),
     expiredHolds: (shard, sizeMax) => read(database, (atMillis) => readExpiredHolds(tables, shard, sizeMax, atMillis)),
     pendingReturns: (shard, sizeMax) => read(database, () => readPendingReturns(tables, shard, sizeMax)),
   })

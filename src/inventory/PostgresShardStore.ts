@@ -11,9 +11,9 @@ import type { SqlError } from "effect/sql"
 import type { OrderId, ProductId, Shard, StockMovementId } from "../domain/ids.ts"
 import { commitStatement, voidStatement } from "./commitStatement.ts"
 import * as reads from "./shardReads.ts"
+import type { BatchWrite } from "../domain/batch.ts"
 import {
   type Applied,
-  type BatchWrite,
   type FactsRequest,
   type NotApplied,
   ShardStore,
@@ -89,11 +89,14 @@ export const layerNoDeps = Layer.effect(
           Effect.map((rows) => (rows.length === 0 ? notApplied : { _tag: "Applied" as const })),
         ),
       products: (shard, productIds) =>
-        productIds.length === 0
-          ? Effect.succeed([])
-          : read<reads.ProductRow>(shard, reads.products(shard, productIds)),
+        productIds.length === 0 ? Effect.succeed([]) : read<reads.ProductRow>(shard, reads.products(shard, productIds)),
       facts,
       units: (shard, pairs) => read<reads.CustomerUnitsRow>(shard, reads.customerUnits(pairs)),
+      dueShards: (shards) =>
+        connections.pooled<reads.DueShardRow>(reads.dueShards(shards)).pipe(
+          Effect.map((rows) => rows.map((row) => row.shard)),
+          Effect.mapError(unreachable),
+        ),
       expiredHolds: (shard, sizeMax) =>
         read<reads.ExpiredHoldRow>(shard, reads.expiredHolds(shard, sizeMax)).pipe(
           Effect.map((rows) => rows.map((row) => ({ _tag: "Release", ...row, onlyExpired: true }) as const)),

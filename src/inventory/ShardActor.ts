@@ -140,7 +140,7 @@ export const make = Effect.fnUntraced(function* (
       yield* Effect.asVoid(Queue.peek(mailbox))
       if (Queue.sizeUnsafe(mailbox) < settings.batchSizeMax) {
         mailboxFull.closeUnsafe()
-        yield* Effect.raceFirst(Effect.sleep(settings.lingerMillis), mailboxFull.await)
+        yield* Effect.timeoutOption(mailboxFull.await, settings.lingerMillis)
       }
     }
     return yield* Queue.takeBetween(mailbox, 1, settings.batchSizeMax)
@@ -192,8 +192,13 @@ export const make = Effect.fnUntraced(function* (
 
   /** After a defect nobody knows what was sent: the next number is given up before another write may use it. */
   const recover = Effect.fnUntraced(function* (entries: ReadonlyArray<Entry>, cause: Cause.Cause<unknown>) {
-    yield* Effect.logError("A batch failed by a defect; its state is dropped", cause).pipe(Effect.annotateLogs({ shard }))
-    answerAll(entries.filter((entry) => entry.phase === "taken"), outcomeUnknown)
+    yield* Effect.logError("A batch failed by a defect; its state is dropped", cause).pipe(
+      Effect.annotateLogs({ shard }),
+    )
+    answerAll(
+      entries.filter((entry) => entry.phase === "taken"),
+      outcomeUnknown,
+    )
     state.clear()
     while (lease !== null) {
       const batch = lease.batch + 1
@@ -224,7 +229,10 @@ export const make = Effect.fnUntraced(function* (
 
   yield* Effect.forkScoped(Effect.forever(turnWheel))
   const loop = yield* Effect.forkScoped(
-    turn.pipe(Effect.forever({ disableYield: true }), Effect.catchIf(Cause.isDone, () => Effect.void)),
+    turn.pipe(
+      Effect.forever({ disableYield: true }),
+      Effect.catchIf(Cause.isDone, () => Effect.void),
+    ),
   )
 
   return {

@@ -8,7 +8,8 @@
 import { shardCustomersMax, shardProductsMax } from "../domain/bounds.ts"
 import type { ProductId } from "../domain/ids.ts"
 import { unitsName } from "./planner.ts"
-import type { Applied, CustomerUnits, ProductState } from "./ShardStore.ts"
+import type { ProductState } from "../domain/batch.ts"
+import type { Applied, CustomerUnits } from "./ShardStore.ts"
 
 export class ShardState {
   readonly products = new Map<ProductId, ProductState>()

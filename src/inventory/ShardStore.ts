@@ -6,71 +6,14 @@
  * number, and never says "nothing happened" while it may still happen (that is `StoreUnknown`).
  */
 import { Context, type Effect, Schema } from "effect"
-import type { Customer, Hold, IdempotencyKey, PricedLine, Release, Reserve, Restock, Return } from "../domain/commands.ts"
-import type { AttemptId, CallerId, MerchantId, OrderId, ProductId, Shard, StockMovementId } from "../domain/ids.ts"
+import type { BatchWrite, HoldExtension, KnownHold, ProductState } from "../domain/batch.ts"
+import type { Customer, IdempotencyKey, Release, Return } from "../domain/commands.ts"
+import type { CallerId, OrderId, ProductId, Shard, StockMovementId } from "../domain/ids.ts"
 
 /** Who may write a shard (`epoch`) and the last batch number written. */
 export interface Lease {
   readonly epoch: number
   readonly batch: number
-}
-
-/** A product as its shard needs it. `paused` covers a merchant who may not sell. */
-export interface ProductState {
-  readonly productId: ProductId
-  readonly merchantId: MerchantId
-  readonly name: string
-  readonly price: number
-  readonly currency: string
-  readonly limitPerCustomer: number | null
-  readonly saleStartsAtMillis: number | null
-  readonly paused: boolean
-  readonly archived: boolean
-  readonly stocked: number
-  readonly available: number
-  /** Whether holds may exist: never false while one does. */
-  readonly mayHaveHolds: boolean
-}
-
-/** A line to write; `limited` lines are counted for their customer. */
-export interface LineWrite extends PricedLine {
-  readonly limited: boolean
-}
-
-export interface OrderWrite {
-  readonly command: Reserve
-  readonly lines: ReadonlyArray<LineWrite>
-  readonly currency: string
-  readonly total: number
-}
-
-export interface HoldWrite {
-  readonly command: Hold
-  readonly lines: ReadonlyArray<LineWrite>
-  readonly currency: string
-}
-
-/** Rows of an earlier attempt that this Hold takes over and makes last longer; they take no units. */
-export interface HoldExtension {
-  readonly command: Hold
-  readonly productIds: ReadonlyArray<ProductId>
-}
-
-/**
- * One batch. `plain` inserts fail as a whole with 23505 where a key exists; `guarded` ones leave such orders and
- * movements out and name them. Plain measured 1.3x the throughput of guarded.
- */
-export interface BatchWrite {
-  readonly shard: Shard
-  readonly epoch: number
-  readonly batch: number
-  readonly form: "plain" | "guarded"
-  readonly orders: ReadonlyArray<OrderWrite>
-  readonly holds: ReadonlyArray<HoldWrite>
-  readonly extensions: ReadonlyArray<HoldExtension>
-  readonly releases: ReadonlyArray<Release>
-  readonly returns: ReadonlyArray<Return>
-  readonly movements: ReadonlyArray<Restock>
 }
 
 export interface StockLevel {
@@ -115,11 +58,6 @@ export interface KnownOrder extends IdempotencyKey {
 export interface KnownMovement extends IdempotencyKey {
   readonly movementId: StockMovementId
   readonly createdAtMillis: number
-}
-
-/** One row of a hold, live or past its time. */
-export interface KnownHold extends IdempotencyKey, PricedLine {
-  readonly attempt: AttemptId
 }
 
 export interface KeyName {
@@ -189,6 +127,8 @@ export class ShardStore extends Context.Service<
       shard: Shard,
       pairs: ReadonlyArray<{ readonly productId: ProductId; readonly customer: Customer }>,
     ) => Effect.Effect<ReadonlyArray<CustomerUnits>, StoreUnreachable>
+    /** The shards among these that have holds past their time or returns to take back. */
+    readonly dueShards: (shards: ReadonlyArray<Shard>) => Effect.Effect<ReadonlyArray<Shard>, StoreUnreachable>
     /** Holds past their time, oldest first, one Release for each hold. */
     readonly expiredHolds: (shard: Shard, sizeMax: number) => Effect.Effect<ReadonlyArray<Release>, StoreUnreachable>
     readonly pendingReturns: (shard: Shard, sizeMax: number) => Effect.Effect<ReadonlyArray<Return>, StoreUnreachable>

@@ -12,7 +12,7 @@
  */
 import { PgTypes } from "@effect/sql-pg"
 import { keyName } from "./planner.ts"
-import type { BatchWrite, HoldExtension, LineWrite, OrderWrite } from "./ShardStore.ts"
+import type { BatchWrite, HoldExtension, LineWrite, OrderWrite } from "../domain/batch.ts"
 import { SqlParameters, type Statement, statement } from "./sqlParameters.ts"
 
 /**

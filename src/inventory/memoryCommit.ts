@@ -8,15 +8,8 @@
 import type { HeldPart, Release, Restock, Return } from "../domain/commands.ts"
 import type { OrderId, ProductId, Shard, StockMovementId } from "../domain/ids.ts"
 import { holdKey, type HoldRow, type MemoryTables, uniqueKey, unitsKey, violation } from "./memoryTables.ts"
-import type {
-  Applied,
-  BatchWrite,
-  CustomerUnits,
-  HoldExtension,
-  HoldWrite,
-  NotApplied,
-  OrderWrite,
-} from "./ShardStore.ts"
+import type { BatchWrite, HoldExtension, HoldWrite, OrderWrite } from "../domain/batch.ts"
+import type { Applied, CustomerUnits, NotApplied } from "./ShardStore.ts"
 
 export const notApplied: NotApplied = { _tag: "NotApplied" }
 

@@ -5,7 +5,8 @@
 import type { IdempotencyKey, Release, Return } from "../domain/commands.ts"
 import type { ProductId, Shard } from "../domain/ids.ts"
 import { type MemoryTables, uniqueKey, unitsKey } from "./memoryTables.ts"
-import type { CustomerUnits, FactsRead, FactsRequest, ProductState } from "./ShardStore.ts"
+import type { ProductState } from "../domain/batch.ts"
+import type { CustomerUnits, FactsRead, FactsRequest } from "./ShardStore.ts"
 
 export const readProducts = (
   tables: MemoryTables,

@@ -10,7 +10,8 @@ import { lineQuantityMax, orderTotalMax, priceAmountMax, productUnitsMax } from 
 import type { Customer, IdempotencyKey, PricedLine, Restock } from "../domain/commands.ts"
 import type { AttemptId, CallerId, OrderId, ProductId, Shard, StockMovementId } from "../domain/ids.ts"
 import type { OrderStatus } from "../domain/order.ts"
-import { type CustomerUnits, type ProductState, StoreRejected } from "./ShardStore.ts"
+import type { ProductState } from "../domain/batch.ts"
+import { type CustomerUnits, StoreRejected } from "./ShardStore.ts"
 
 export interface LeaseRow {
   readonly shard: Shard

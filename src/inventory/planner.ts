@@ -30,7 +30,7 @@ import type {
   LineWrite,
   OrderWrite,
   ProductState,
-} from "./ShardStore.ts"
+} from "../domain/batch.ts"
 
 /** What the planner may know beyond the stock. */
 export interface Facts {

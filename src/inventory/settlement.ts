@@ -8,7 +8,8 @@
  */
 import { Effect, Result } from "effect"
 import { settlePauseMillis } from "../domain/bounds.ts"
-import type { Applied, BatchWrite, Inspection, ShardStore } from "./ShardStore.ts"
+import type { BatchWrite } from "../domain/batch.ts"
+import type { Applied, Inspection, ShardStore } from "./ShardStore.ts"
 
 export type Settled =
   | Applied

@@ -5,16 +5,8 @@
 import { PgTypes } from "@effect/sql-pg"
 import type { Customer, Release, Return } from "../domain/commands.ts"
 import type { ProductId, Shard } from "../domain/ids.ts"
-import type {
-  CustomerUnits,
-  FactsRequest,
-  KeyName,
-  KnownHold,
-  KnownMovement,
-  KnownOrder,
-  Lease,
-  ProductState,
-} from "./ShardStore.ts"
+import type { KnownHold, ProductState } from "../domain/batch.ts"
+import type { CustomerUnits, FactsRequest, KeyName, KnownMovement, KnownOrder, Lease } from "./ShardStore.ts"
 import { type Statement, statement } from "./sqlParameters.ts"
 
 export type LeaseRow = Lease & { readonly shard: Shard }
@@ -33,7 +25,9 @@ export interface InspectionRow extends Lease {
 
 export const inspection = (shard: Shard, batch: number): Statement =>
   statement(
-    (parameters) => `select l.epoch::float8 as epoch, l.batch::float8 as batch, b.epoch::float8 as "usedByEpoch", b.voided,
+    (
+      parameters,
+    ) => `select l.epoch::float8 as epoch, l.batch::float8 as batch, b.epoch::float8 as "usedByEpoch", b.voided,
   (extract(epoch from b.committed_at) * 1000)::float8 as "committedAtMillis"
 from shard_leases l left join batches b on b.shard = l.shard and b.batch = ${parameters.add(PgTypes.int8(BigInt(batch)))}
 where l.shard = ${parameters.add(PgTypes.int2(shard))}`,
@@ -42,7 +36,9 @@ where l.shard = ${parameters.add(PgTypes.int2(shard))}`,
 /** A merchant who is not approved sells nothing, so its products count as paused. */
 export const products = (shard: Shard, productIds: ReadonlyArray<ProductId>): Statement =>
   statement(
-    (parameters) => `select p.id as "productId", p.merchant_id as "merchantId", p.name, p.price::float8 as price, p.currency,
+    (
+      parameters,
+    ) => `select p.id as "productId", p.merchant_id as "merchantId", p.name, p.price::float8 as price, p.currency,
   p.limit_per_customer as "limitPerCustomer", (extract(epoch from p.sale_starts_at) * 1000)::float8 as "saleStartsAtMillis",
   (p.paused or m.status <> 'approved') as paused, p.archived, s.stocked, s.available,
   exists (select from holds h where h.product_id = p.id) as "mayHaveHolds"
@@ -108,6 +104,17 @@ join customer_units u on u.product_id = w.product_id and u.customer = w.customer
   )
 export type CustomerUnitsRow = CustomerUnits
 
+export interface DueShardRow {
+  readonly shard: Shard
+}
+
+export const dueShards = (shards: ReadonlyArray<Shard>): Statement =>
+  statement(
+    (parameters) => `select w.shard from unnest(${parameters.array(shards, PgTypes.OID.int2)}) as w (shard)
+where exists (select from holds h where h.shard = w.shard and h.expires_at <= clock_timestamp())
+  or exists (select from pending_returns r where r.shard = w.shard)`,
+  )
+
 export interface ExpiredHoldRow {
   readonly caller: Release["caller"]
   readonly key: string
@@ -118,7 +125,9 @@ export interface ExpiredHoldRow {
 
 export const expiredHolds = (shard: Shard, sizeMax: number): Statement =>
   statement(
-    (parameters) => `select caller, key, encode(fingerprint, 'hex') as fingerprint, attempt, array_agg(product_id) as "productIds"
+    (
+      parameters,
+    ) => `select caller, key, encode(fingerprint, 'hex') as fingerprint, attempt, array_agg(product_id) as "productIds"
 from (
   select * from holds where shard = ${parameters.add(PgTypes.int2(shard))} and expires_at <= clock_timestamp()
   order by expires_at limit ${parameters.add(PgTypes.int4(sizeMax))}

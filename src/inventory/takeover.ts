@@ -49,5 +49,7 @@ returning l.shard, l.epoch::float8 as epoch, l.batch::float8 as batch`,
     result = yield* Effect.timeoutOption(taken, terminateIntervalMillis)
   }
   const { rows } = Option.isSome(result) ? result.value : yield* taken
-  return (rows as ReadonlyArray<object> as ReadonlyArray<LeaseRow>).map(({ batch, epoch, shard }) => [shard, { epoch, batch }] as const)
+  return (rows as ReadonlyArray<object> as ReadonlyArray<LeaseRow>).map(
+    ({ batch, epoch, shard }) => [shard, { epoch, batch }] as const,
+  )
 }, Effect.scoped)

@@ -5,10 +5,10 @@
  * connection whose last statement has no answer is never used again; an answer that is silent too long ends in
  * `Silent`, and never in a cancel that leaves the outcome open.
  */
-import { PgConnection } from "@effect/sql-pg"
+import { PgClient, PgConnection } from "@effect/sql-pg"
 import { Context, Effect, Exit, Fiber, Layer, Schema, Scope } from "effect"
 import type { SqlError } from "effect/sql"
-import { commitSilenceMaxMillis, takeoverLockMaxMillis } from "../domain/bounds.ts"
+import { commitSilenceMaxMillis, factsSilenceMaxMillis, takeoverLockMaxMillis } from "../domain/bounds.ts"
 import type { Shard } from "../domain/ids.ts"
 import { DatabaseAddress } from "../platform/Database.ts"
 import type { Statement } from "./sqlParameters.ts"
@@ -47,6 +47,10 @@ export class WriterConnections extends Context.Service<
       shard: Shard,
       statement: Statement,
     ) => Effect.Effect<ReadonlyArray<Row>, SqlError.SqlError | Silent>
+    /** On any connection of the pool, for what belongs to no single shard. */
+    readonly pooled: <Row extends object>(
+      statement: Statement,
+    ) => Effect.Effect<ReadonlyArray<Row>, SqlError.SqlError | Silent>
     /** A connection with a writer's settings, of its own scope. */
     readonly open: Effect.Effect<PgConnection.PgConnection, SqlError.SqlError, Scope.Scope>
   }
@@ -55,6 +59,7 @@ export class WriterConnections extends Context.Service<
     WriterConnections,
     Effect.gen(function* () {
       const address = yield* DatabaseAddress
+      const pool = yield* PgClient.PgClient
       const opened = new Map<Shard, Open>()
       const config: PgConnection.Config = {
         ...address,
@@ -93,10 +98,15 @@ export class WriterConnections extends Context.Service<
         return result.rows as ReadonlyArray<Row>
       })
 
+      const pooled = <Row extends object>({ parameters, text }: Statement) =>
+        pool
+          .unsafe<Row>(text, parameters)
+          .pipe(Effect.timeoutOrElse({ duration: factsSilenceMaxMillis, orElse: () => Effect.fail(new Silent()) }))
+
       yield* Effect.addFinalizer(() =>
         Effect.forEach([...opened.values()], ({ scope }) => Scope.close(scope, Exit.void), { discard: true }),
       )
-      return { query, open }
+      return { query, pooled, open }
     }),
   )
 }

@@ -7,7 +7,15 @@ import { Effect } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { createHash } from "node:crypto"
 import type { Hold, Reserve, Restock } from "../../src/domain/commands.ts"
-import { AttemptId, CallerId, MerchantId, OrderId, ProductId, type Shard, StockMovementId } from "../../src/domain/ids.ts"
+import {
+  AttemptId,
+  CallerId,
+  MerchantId,
+  OrderId,
+  ProductId,
+  type Shard,
+  StockMovementId,
+} from "../../src/domain/ids.ts"
 
 const id = (): string => SecureRandom.uuidV7Unsafe()
 export const newCaller = (): CallerId => CallerId.make(id())

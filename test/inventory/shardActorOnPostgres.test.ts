@@ -52,7 +52,9 @@ layer(stores, { excludeTestServices: true })("a shard's writer on PostgreSQL", (
       const { send } = yield* startActor(0)
       const product = yield* makeProduct(yield* makeMerchant(), 10)
       const first = reserve([[product, 2]])
-      const retries = Array.from({ length: 50 }, () => reserve([[product, 2]], { caller: first.caller, key: first.key }))
+      const retries = Array.from({ length: 50 }, () =>
+        reserve([[product, 2]], { caller: first.caller, key: first.key }),
+      )
       const outcomes = yield* Effect.forEach([first, ...retries], send, { concurrency: "unbounded" })
       const later = yield* send(reserve([[product, 2]], { caller: first.caller, key: first.key }))
       const tags = [...outcomes, later].map((outcome) => outcome._tag)
@@ -103,8 +105,13 @@ layer(stores, { excludeTestServices: true })("a shard's writer on PostgreSQL", (
       const { send } = yield* startActor(0)
       const product = yield* makeProduct(yield* makeMerchant(), 1)
       const commands = [reserve([[product, 1]]), restock(product, 2), reserve([[product, 1]]), restock(product, -2)]
-      const outcomes = yield* Effect.forEach(commands, (command: Command) => send(command), { concurrency: "unbounded" })
-      assert.deepStrictEqual(outcomes.map((outcome) => outcome._tag), ["Accepted", "Moved", "Accepted", "Refused"])
+      const outcomes = yield* Effect.forEach(commands, (command: Command) => send(command), {
+        concurrency: "unbounded",
+      })
+      assert.deepStrictEqual(
+        outcomes.map((outcome) => outcome._tag),
+        ["Accepted", "Moved", "Accepted", "Refused"],
+      )
       assert.deepStrictEqual(yield* balanceOf(product), { stocked: 3, available: 1, ordered: 2, held: 0, returning: 0 })
     }),
   )
@@ -118,7 +125,12 @@ layer(stores, { excludeTestServices: true })("a shard's writer on PostgreSQL", (
       const there = yield* makeProduct(merchant, 5, { shard: 1, price: 7 })
       const order = reserve([[here, 1]])
       const attempt = newAttempt()
-      const wanted = hold([[there, 2]], { caller: order.caller, key: order.key, fingerprint: order.fingerprint, attempt })
+      const wanted = hold([[there, 2]], {
+        caller: order.caller,
+        key: order.key,
+        fingerprint: order.fingerprint,
+        attempt,
+      })
       const held = yield* other.send(wanted)
       assert.strictEqual(held._tag, "Held")
       assert.strictEqual((yield* other.send({ ...wanted, attempt: newAttempt() }))._tag, "Held")

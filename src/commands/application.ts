@@ -1,0 +1,52 @@
+/**
+ * Everything between the database and the HTTP edge, put together: the only place that knows which layer stands behind
+ * which service, and so who is local.
+ *
+ * Order matters and layers hold it: shards exist before their owner, the owner before anything sells, and at the end
+ * the mailboxes are drained while the database is still there.
+ */
+import { Duration, Effect, Layer } from "effect"
+import { SecureRandom } from "effect/crypto"
+import { Inventory, sweeper } from "../inventory/Inventory.ts"
+import { OrderCoordinator } from "../inventory/OrderCoordinator.ts"
+import * as PostgresShardStore from "../inventory/PostgresShardStore.ts"
+import { Restocking } from "../inventory/Restocking.ts"
+import { ShardDirectory } from "../inventory/ShardDirectory.ts"
+import { ensureShards } from "../inventory/shards.ts"
+import { SingleOwner } from "../inventory/SingleOwner.ts"
+import { WriterConnections } from "../inventory/writerConnections.ts"
+import { Orders } from "../orders/Orders.ts"
+import { Configuration } from "../platform/Configuration.ts"
+
+/** How long accepted commands may take to be decided at the end; nobody waits longer than an order's deadline. */
+const drainMaxSeconds = 10
+
+/** Answers everybody who was accepted; what comes late is told to try again. */
+const drained = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const inventory = yield* Inventory
+    yield* Effect.addFinalizer(() =>
+      Effect.timeoutOrElse(inventory.drain, {
+        duration: Duration.seconds(drainMaxSeconds),
+        orElse: () => Effect.logWarning("Some shards could not finish what they had accepted"),
+      }),
+    )
+  }),
+)
+
+/** Orders, stock movements and what they stand on. Needs a migrated database. */
+export const application = Layer.unwrap(
+  Effect.gen(function* () {
+    const settings = yield* Configuration
+    yield* ensureShards(settings.shards)
+    const stores = Layer.mergeAll(PostgresShardStore.layerNoDeps, ShardDirectory.layer).pipe(
+      Layer.provide(WriterConnections.layer),
+    )
+    const inventory = Inventory.layerLocal(settings).pipe(Layer.provideMerge(stores))
+    const owned = Layer.mergeAll(SingleOwner.layer, sweeper, drained).pipe(Layer.provideMerge(inventory))
+    return Layer.mergeAll(
+      Orders.layer(settings).pipe(Layer.provide(OrderCoordinator.layer)),
+      Restocking.layer(settings),
+    ).pipe(Layer.provideMerge(owned), Layer.provide(SecureRandom.layerWebCrypto))
+  }),
+)

@@ -1,0 +1,192 @@
+/**
+ * Orders over one shard or several. With one, the order is one command. With several, the shards but the lowest hold
+ * their lines, the highest first, and the lowest, the order's home for ever, takes its own and consumes the holds in
+ * the order's own statement.
+ *
+ * Must stay true: retries of a key in flight join it; the key is looked up before the first hold and before any
+ * refusal, or a retry is refused by its own first attempt; what was held for nothing is released by its own attempt
+ * only, and never while the order may still be placed.
+ */
+import { Context, Deferred, Effect, type Exit, Layer } from "effect"
+import { SecureRandom } from "effect/crypto"
+import { coordinatedOrdersMax, holdTtlMillis } from "../domain/bounds.ts"
+import type { HeldPart, IdempotencyKey, Reserve, ReserveOutcome, SoldLine } from "../domain/commands.ts"
+import { AttemptId, type ProductId, type Shard } from "../domain/ids.ts"
+import type { RequestedLine } from "../domain/order.ts"
+import type { OrderRefusal } from "../domain/refusals.ts"
+import { Inventory } from "./Inventory.ts"
+import { Busy, type CommandError } from "./mailboxEntry.ts"
+import { holdName } from "./planner.ts"
+import { ShardDirectory } from "./ShardDirectory.ts"
+import { ShardStore } from "./ShardStore.ts"
+
+/** An order as its caller asked for it: every line, whichever shard it belongs to. */
+export type OrderRequest = Omit<Reserve, "_tag" | "held">
+
+export type CoordinatedOutcome =
+  | (Extract<ReserveOutcome, { _tag: "Accepted" }> & { readonly homeShard: Shard })
+  | Extract<ReserveOutcome, { _tag: "Repeated" | "Refused" }>
+
+export class OrderCoordinator extends Context.Service<
+  OrderCoordinator,
+  {
+    /** `deadlineMillis` as in `ShardActor.submit`. An order over one shard is given up by interruption while it waits. */
+    readonly place: (request: OrderRequest, deadlineMillis: number) => Effect.Effect<CoordinatedOutcome, CommandError>
+  }
+>()("hedonify/inventory/OrderCoordinator") {
+  static readonly layer = Layer.effect(
+    OrderCoordinator,
+    Effect.suspend(() => make),
+  )
+}
+
+type Answer = Deferred.Deferred<CoordinatedOutcome, CommandError>
+
+const make = Effect.gen(function* () {
+  const inventory = yield* Inventory
+  const store = yield* ShardStore
+  const directory = yield* ShardDirectory
+  const random = yield* SecureRandom.SecureRandom
+  const scope = yield* Effect.scope
+  const inFlight = new Map<string, Answer>()
+
+  const submitHome = Effect.fnUntraced(function* (homeShard: Shard, command: Reserve, deadlineMillis: number) {
+    const outcome = yield* inventory.submit(homeShard, command, deadlineMillis)
+    if (outcome._tag === "HoldMissing") return yield* new Busy()
+    return outcome._tag === "Accepted" ? { ...outcome, homeShard } : outcome
+  })
+
+  /** What the key is known for, if anything: the order, or a refusal of another payload. */
+  const known = Effect.fnUntraced(function* (homeShard: Shard, { caller, fingerprint, key }: IdempotencyKey) {
+    const nothing = { movementKeys: [], holds: [], heldProducts: [] }
+    const { orders } = yield* store
+      .facts(homeShard, { ...nothing, orderKeys: [{ caller, key }] })
+      .pipe(Effect.mapError(() => new Busy()))
+    const [order] = orders
+    if (order === undefined) return null
+    return order.fingerprint === fingerprint
+      ? ({ _tag: "Repeated", orderId: order.orderId } as const)
+      : refused({ code: "idempotency_key_reused" })
+  })
+
+  const release = (
+    request: OrderRequest,
+    attempt: AttemptId,
+    holds: ReadonlyMap<Shard, ReadonlyArray<ProductId>>,
+    deadlineMillis: number,
+  ) =>
+    Effect.forEach(
+      holds,
+      ([shard, productIds]) => {
+        const { caller, fingerprint, key } = request
+        const command = { _tag: "Release", caller, fingerprint, key, attempt, productIds, onlyExpired: false } as const
+        return inventory.submit(shard, command, deadlineMillis)
+      },
+      { concurrency: "unbounded", discard: true },
+    ).pipe(Effect.option, Effect.forkIn(scope))
+
+  const across = Effect.fnUntraced(function* (
+    request: OrderRequest,
+    homeShard: Shard,
+    shards: ReadonlyMap<Shard, ReadonlyArray<RequestedLine>>,
+    deadlineMillis: number,
+  ): Effect.fn.Return<CoordinatedOutcome, CommandError> {
+    const attempt = AttemptId.make(yield* random.uuidV7())
+    const earlier = yield* known(homeShard, request)
+    if (earlier !== null) return earlier
+    const parts: Array<HeldPart & { readonly lines: ReadonlyArray<SoldLine> }> = []
+    const holds = new Map<Shard, ReadonlyArray<ProductId>>()
+    const letGo = Effect.suspend(() => release(request, attempt, holds, deadlineMillis))
+
+    const others = [...shards.keys()].filter((shard) => shard !== homeShard).sort((left, right) => right - left)
+    for (const shard of others) {
+      const lines = shards.get(shard) ?? []
+      const { caller, customer, fingerprint, key } = request
+      const command = { _tag: "Hold", caller, customer, fingerprint, key, attempt, lines, holdTtlMillis } as const
+      const productIds = lines.map((line) => line.productId)
+      const outcome = yield* inventory.submit(shard, command, deadlineMillis).pipe(
+        Effect.catchTag("OutcomeUnknown", () => {
+          // The hold may be made yet: whatever comes of it, its release stands behind it in the same mailbox.
+          holds.set(shard, productIds)
+          return Effect.fail(new Busy())
+        }),
+        Effect.tapError(() => letGo),
+      )
+      if (outcome._tag === "Held") {
+        holds.set(shard, productIds)
+        parts.push({ shard, attempt, currency: outcome.currency, lines: outcome.lines })
+        continue
+      }
+      yield* letGo
+      if (outcome._tag === "Superseded") return yield* new Busy()
+      return (yield* known(homeShard, request)) ?? outcome
+    }
+
+    const command = { ...request, _tag: "Reserve", lines: shards.get(homeShard) ?? [], held: parts } as const
+    const outcome = yield* submitHome(homeShard, command, deadlineMillis).pipe(
+      // After an unknown outcome the order may still consume its holds; the sweeper takes back what it did not.
+      Effect.tapError((error) => (error._tag === "OutcomeUnknown" ? Effect.void : letGo)),
+    )
+    if (outcome._tag !== "Accepted") {
+      yield* letGo
+      return outcome
+    }
+    return { ...outcome, lines: [...outcome.lines, ...parts.flatMap((part) => part.lines)] }
+  })
+
+  /** Runs once however many callers bring the same request, and goes on when all of them have hung up. */
+  const joined = Effect.fnUntraced(function* (
+    name: string,
+    run: Effect.Effect<CoordinatedOutcome, CommandError>,
+  ): Effect.fn.Return<CoordinatedOutcome, CommandError> {
+    const running = inFlight.get(name)
+    if (running !== undefined) {
+      const outcome = yield* Deferred.await(running)
+      return outcome._tag === "Accepted" ? { _tag: "Repeated", orderId: outcome.orderId } : outcome
+    }
+    if (inFlight.size >= coordinatedOrdersMax) return yield* new Busy()
+    const answer: Answer = Deferred.makeUnsafe()
+    inFlight.set(name, answer)
+    const conclude = (exit: Exit.Exit<CoordinatedOutcome, CommandError>) => {
+      inFlight.delete(name)
+      return Deferred.done(answer, exit)
+    }
+    yield* run.pipe(Effect.onExit(conclude), Effect.forkIn(scope))
+    return yield* Deferred.await(answer)
+  })
+
+  const place = Effect.fnUntraced(function* (
+    request: OrderRequest,
+    deadlineMillis: number,
+  ): Effect.fn.Return<CoordinatedOutcome, CommandError> {
+    const places = yield* directory
+      .shardsOf(request.lines.map((line) => line.productId))
+      .pipe(Effect.mapError(() => new Busy()))
+    const unknown = request.lines.flatMap(({ productId }) => (places.has(productId) ? [] : [productId]))
+    const shards = linesByShard(request.lines, places)
+    const [homeShard = 0] = [...shards.keys()].sort((left, right) => left - right)
+    if (unknown.length > 0) {
+      return (yield* known(homeShard, request)) ?? refused({ code: "unknown_product", productIds: unknown })
+    }
+    if (shards.size > 1) return yield* joined(holdName(request), across(request, homeShard, shards, deadlineMillis))
+    return yield* submitHome(homeShard, { ...request, _tag: "Reserve", held: [] }, deadlineMillis)
+  })
+  return OrderCoordinator.of({ place })
+})
+
+const refused = (refusal: OrderRefusal): CoordinatedOutcome => ({ _tag: "Refused", refusal })
+
+const linesByShard = (
+  lines: ReadonlyArray<RequestedLine>,
+  places: ReadonlyMap<ProductId, Shard>,
+): ReadonlyMap<Shard, ReadonlyArray<RequestedLine>> => {
+  const shards = new Map<Shard, Array<RequestedLine>>()
+  for (const line of lines) {
+    const shard = places.get(line.productId)
+    if (shard === undefined) continue
+    const group = shards.get(shard)
+    if (group === undefined) shards.set(shard, [line])
+    else group.push(line)
+  }
+  return shards
+}

@@ -1,0 +1,84 @@
+/**
+ * Who is answered what after a commit. The plan says how each command ends if everything was written as planned; the
+ * commit's result and the keys read after it say where it was not.
+ */
+import type { Command, Outcome } from "../domain/commands.ts"
+import type { Entry } from "./mailboxEntry.ts"
+import { keyName, type Plan } from "./planner.ts"
+import type { Applied, FactsRead } from "./ShardStore.ts"
+
+/** Everybody's answer, now that the batch is in the database. */
+export const resolve = (
+  planned: Plan,
+  result: Applied,
+  read: FactsRead,
+  covered: ReadonlyArray<Entry>,
+): { answers: ReadonlyArray<{ entry: Entry; answer: Outcome }>; surprisedAt: number } => {
+  const orders = new Map(read.orders.map((order) => [keyName(order), order]))
+  const movements = new Map(read.movements.map((movement) => [keyName(movement), movement]))
+  const unplaced = new Set(result.unplaced)
+  const unmoved = new Set(result.unmoved)
+  const unextended = new Set(result.unextended)
+  const levels = new Map(result.stock.map((level) => [level.productId, level]))
+  const answers: Array<{ entry: Entry; answer: Outcome }> = []
+  let surprisedAt = Infinity
+
+  /** What a command ends as that shares its key with the order or movement at `at`, which is answered already. */
+  const asRepeat = (command: Command, at: number): Outcome => {
+    const original = covered[at]?.command
+    if (original === undefined || command._tag !== original._tag) return { _tag: "HoldMissing" }
+    if (command._tag === "Reserve" && original._tag === "Reserve") {
+      const known = unplaced.has(original.orderId) ? orders.get(keyName(original)) : original
+      if (known === undefined) return { _tag: "HoldMissing" }
+      return known.fingerprint === command.fingerprint ? { _tag: "Repeated", orderId: known.orderId } : reused
+    }
+    if (command._tag !== "Restock" || original._tag !== "Restock") return { _tag: "HoldMissing" }
+    const known = movements.get(keyName(original)) ?? original
+    return known.fingerprint === command.fingerprint ? { _tag: "Repeated", movementId: known.movementId } : reused
+  }
+  const outcomeOf = (decision: Plan["decisions"][number], command: Command, at: number): Outcome => {
+    switch (decision._tag) {
+      case "Answered":
+        return decision.outcome
+      case "Same":
+        return asRepeat(command, decision.as)
+      case "Done":
+        return { _tag: "Done" }
+      case "Hold": {
+        const isSuperseded = decision.extension !== null && unextended.has(decision.extension)
+        if (!isSuperseded) return { _tag: "Held", currency: decision.currency, lines: decision.lines }
+        surprisedAt = Math.min(surprisedAt, at)
+        return { _tag: "Superseded" }
+      }
+      case "Order": {
+        const order = planned.write.orders[decision.order]
+        if (order === undefined || unplaced.has(order.command.orderId)) {
+          surprisedAt = Math.min(surprisedAt, at)
+          return asRepeat(command, at)
+        }
+        const { orderId, reservationTtlMillis } = order.command
+        const createdAtMillis = result.atMillis
+        const total = { amount: order.total, currency: order.currency }
+        const expiresAtMillis = createdAtMillis + reservationTtlMillis
+        return { _tag: "Accepted", orderId, createdAtMillis, expiresAtMillis, lines: decision.lines, total }
+      }
+      case "Movement": {
+        const movement = planned.write.movements[decision.movement]
+        const level = movement === undefined ? undefined : levels.get(movement.productId)
+        if (movement === undefined || level === undefined || unmoved.has(movement.movementId)) {
+          surprisedAt = Math.min(surprisedAt, at)
+          return asRepeat(command, at)
+        }
+        const { available, stocked } = level
+        return { _tag: "Moved", movementId: movement.movementId, createdAtMillis: result.atMillis, stocked, available }
+      }
+    }
+  }
+  for (const [at, decision] of planned.decisions.entries()) {
+    const entry = covered[at]
+    if (entry !== undefined) answers.push({ entry, answer: outcomeOf(decision, entry.command, at) })
+  }
+  return { answers, surprisedAt }
+}
+
+const reused: Outcome = { _tag: "Refused", refusal: { code: "idempotency_key_reused" } }

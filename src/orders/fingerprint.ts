@@ -1,0 +1,17 @@
+/**
+ * What makes a retry the same request: the operation, its merged and sorted lines and the customer it is for. A key
+ * that comes back with another fingerprint is refused (`idempotency_key_reused`).
+ */
+import { createHash } from "node:crypto"
+import type { RequestedLine } from "../domain/order.ts"
+
+/** The first 128 bits of SHA-256 in hex; chance never makes two requests of one caller's key collide. */
+const digest = (request: ReadonlyArray<unknown>): string =>
+  createHash("sha256").update(JSON.stringify(request)).digest("hex").slice(0, 32)
+
+/** `lines` as `mergeLines` leaves them. */
+export const orderFingerprint = (lines: ReadonlyArray<RequestedLine>, customerRef: string | null): string =>
+  digest(["order", lines.map((line) => [line.productId, line.quantity]), customerRef])
+
+export const movementFingerprint = (productId: string, kind: string, quantity: number, reason: string | null): string =>
+  digest(["stock-movement", productId, kind, quantity, reason])

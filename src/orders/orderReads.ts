@@ -1,0 +1,81 @@
+/**
+ * Orders as they are in the rows, with their lines in one round trip. Names are the products' names of today, prices
+ * the ones they were sold at.
+ */
+import type { PgClient } from "@effect/sql-pg"
+import { Effect } from "effect"
+import type { CallerId, OrderId } from "../domain/ids.ts"
+import type { Order, OrderLine, OrderStatus } from "../domain/order.ts"
+import { Busy } from "../inventory/mailboxEntry.ts"
+
+export interface OrderFilter {
+  readonly status: OrderStatus | null
+  readonly customerRef: string | null
+  readonly idempotencyKey: string | null
+  readonly startingAfter: OrderId | null
+  /** 1 to `pageSizeMax`. */
+  readonly limit: number
+}
+
+interface OrderRow {
+  readonly id: OrderId
+  readonly caller: CallerId
+  readonly customerRef: string | null
+  readonly homeShard: number
+  readonly status: Order["status"]
+  readonly total: number
+  readonly currency: string
+  readonly createdAtMillis: number
+  readonly expiresAtMillis: number
+  readonly paidAtMillis: number | null
+  readonly lines: ReadonlyArray<
+    Pick<OrderLine, "productId" | "name" | "quantity" | "merchantId"> & { unitPrice: number }
+  >
+}
+
+export const readOrders = (sql: PgClient.PgClient) => {
+  const columns = sql.literal(`o.id, o.caller, o.customer_ref as "customerRef", o.home_shard as "homeShard", o.status,
+    o.total::float8 as total, o.currency, (extract(epoch from o.created_at) * 1000)::float8 as "createdAtMillis",
+    (extract(epoch from o.expires_at) * 1000)::float8 as "expiresAtMillis",
+    (extract(epoch from o.paid_at) * 1000)::float8 as "paidAtMillis",
+    (select json_agg(json_build_object('productId', l.product_id, 'name', p.name, 'quantity', l.quantity,
+        'unitPrice', l.unit_price, 'merchantId', p.merchant_id) order by l.product_id)
+      from order_lines l join products p on p.id = l.product_id where l.order_id = o.id) as lines`)
+
+  const byId = Effect.fnUntraced(
+    function* (orderId: OrderId) {
+      const [row] = yield* sql<OrderRow>`select ${columns} from orders o where o.id = ${orderId}::uuid`
+      return row === undefined ? null : orderFrom(row)
+    },
+    Effect.mapError(() => new Busy()),
+  )
+
+  const list = Effect.fnUntraced(
+    function* (caller: CallerId, filter: OrderFilter) {
+      const { customerRef, idempotencyKey, limit, startingAfter, status } = filter
+      const conditions = [
+        sql`o.caller = ${caller}::uuid`,
+        ...(status === null ? [] : [sql`o.status = ${status}`]),
+        ...(customerRef === null ? [] : [sql`o.customer_ref = ${customerRef}`]),
+        ...(idempotencyKey === null ? [] : [sql`o.key = ${idempotencyKey}`]),
+        ...(startingAfter === null ? [] : [sql`o.id < ${startingAfter}::uuid`]),
+      ]
+      const rows = yield* sql<OrderRow>`select ${columns} from orders o where ${sql.and(conditions)}
+      order by o.id desc limit ${limit + 1}::integer`
+      return { data: rows.slice(0, limit).map(orderFrom), hasMore: rows.length > limit }
+    },
+    Effect.mapError(() => new Busy()),
+  )
+
+  return { byId, list }
+}
+
+const orderFrom = ({ currency, lines, total, ...row }: OrderRow): Order => ({
+  ...row,
+  total: { amount: total, currency },
+  lines: lines.map(({ unitPrice, ...line }) => ({
+    ...line,
+    unitPrice: { amount: unitPrice, currency },
+    lineTotal: { amount: unitPrice * line.quantity, currency },
+  })),
+})
