@@ -139,3 +139,28 @@ export const newMerchant = Effect.fnUntraced(function* () {
   yield* merchants.approve(merchant.id)
   return { ...owner, merchantId: merchant.id }
 })
+
+let products = 0
+
+/** A product of this merchant; what is not said is a lamp for a euro of which there are a hundred. */
+export const newProduct = Effect.fnUntraced(function* (
+  merchant: { readonly token: string },
+  options: Readonly<Record<string, unknown>>,
+) {
+  products += 1
+  const json = { name: `Lamp ${products}`, stock: 100, price: { amount: 100, currency: "EUR" }, ...options }
+  const answer = yield* call("/v1/products", { token: merchant.token, json })
+  return String(answer.body["id"])
+})
+
+/** Places an order of these products and quantities, whatever they are. */
+export const order = (
+  token: string,
+  key: string,
+  lines: ReadonlyArray<readonly [productId: unknown, quantity: unknown]>,
+) =>
+  call("/v1/orders", {
+    token,
+    json: { lines: lines.map(([productId, quantity]) => ({ productId, quantity })) },
+    headers: { "idempotency-key": key },
+  })
