@@ -4,7 +4,7 @@
  * left behind, whatever ends the run.
  */
 import { PgClient, PgConnection } from "@effect/sql-pg"
-import { Effect, FileSystem, Layer, Redacted } from "effect"
+import { Context, Effect, FileSystem, Layer, Redacted } from "effect"
 import { randomBytes } from "node:crypto"
 import { checkDatabase, DatabaseAddress } from "../src/platform/Database.ts"
 import * as EmbeddedPostgres from "../src/platform/embeddedPostgres.ts"
@@ -22,7 +22,10 @@ const givenServer = Effect.fnUntraced(function* (url: string) {
   yield* Effect.acquireRelease(administer(url, `create database ${database} template template0`), () =>
     administer(url, `drop database if exists ${database} with (force)`).pipe(Effect.ignore),
   )
-  return { url: Redacted.make(url), database } satisfies PgConnection.Config
+  const own = new URL(url)
+  own.pathname = `/${database}`
+  const address: PgConnection.Config = { url: Redacted.make(own.href) }
+  return { address, settings: { DATABASE_URL: own.href } }
 })
 
 const ownServer = Effect.gen(function* () {
@@ -30,19 +33,36 @@ const ownServer = Effect.gen(function* () {
   const dataFolder = yield* fileSystem.makeTempDirectoryScoped({ prefix: "hedonify-bench-" })
   // The server's user has to pass through; nothing lies here but the cluster.
   yield* fileSystem.chmod(dataFolder, 0o711)
-  return yield* EmbeddedPostgres.acquire({ dataFolder, fsync: true })
+  const address: PgConnection.Config = yield* EmbeddedPostgres.acquire({ dataFolder, fsync: true })
+  return { address, settings: { HEDONIFY_DATA_DIR: dataFolder, DATABASE_URL: "" } }
 })
 
-/** The address of the fresh database; gone when the scope closes. */
-export const freshDatabase = Effect.gen(function* () {
-  const url = process.env["DATABASE_URL"]
-  const address: PgConnection.Config = url === undefined || url === "" ? yield* ownServer : yield* givenServer(url)
-  yield* checkDatabase(address, { unsafeDurability: false })
-  yield* migrate(address)
-  return address
-})
+/** The fresh database, gone when the layer is, and the settings with which a service of its own finds it. */
+export class BenchDatabase extends Context.Service<
+  BenchDatabase,
+  { readonly address: PgConnection.Config; readonly settings: Readonly<Record<string, string>> }
+>()("hedonify/bench/BenchDatabase") {
+  static readonly layer = Layer.effect(
+    BenchDatabase,
+    Effect.gen(function* () {
+      const url = process.env["DATABASE_URL"]
+      const database = url === undefined || url === "" ? yield* ownServer : yield* givenServer(url)
+      yield* checkDatabase(database.address, { unsafeDurability: false })
+      yield* migrate(database.address)
+      return database
+    }),
+  )
+}
 
-/** DatabaseAddress, PgClient and SqlClient of a fresh database. */
+/** BenchDatabase, and DatabaseAddress, PgClient and SqlClient for it. */
 export const benchDatabase = Layer.unwrap(
   Effect.map(DatabaseAddress, (address) => PgClient.layer({ ...address, maxConnections: 4 })),
-).pipe(Layer.provideMerge(Layer.effect(DatabaseAddress, freshDatabase)))
+).pipe(
+  Layer.provideMerge(
+    Layer.effect(
+      DatabaseAddress,
+      Effect.map(BenchDatabase, ({ address }) => address),
+    ),
+  ),
+  Layer.provideMerge(BenchDatabase.layer),
+)

@@ -9,9 +9,10 @@ import { Argument, Command, Flag } from "effect/cli"
 import packageJson from "../package.json" with { type: "json" }
 import { CannotStart } from "../src/platform/CannotStart.ts"
 import { hotProduct } from "./hotProduct/hotProduct.ts"
+import { http } from "./http/http.ts"
 
-const benchmarks = { "hot-product": hotProduct } as const
-const names = ["hot-product"] as const
+const benchmarks = { "hot-product": hotProduct, http } as const
+const names = ["hot-product", "http"] as const
 
 const name = Argument.Literals("name", names).pipe(
   Argument.withDescription("Which to run; all of them when none is named"),
