@@ -1,11 +1,12 @@
 -- A hold whose time is over gives its units back within a minute.
 --
 -- Only minutes with a writer count: nobody can give back while the service is stopped. A shard had one until now if
--- writers are connected, and otherwise until its last batch.
+-- its owner or a writer is connected, and otherwise until its last batch.
 with watched as (
   select l.shard, l.acquired_at as since, case
       when exists (
-        select from pg_stat_activity where datname = current_database() and application_name = 'hedonify writer'
+        select from pg_stat_activity
+        where datname = current_database() and application_name in ('hedonify owner', 'hedonify writer')
       ) then now()
       else (select b.committed_at from batches b where b.shard = l.shard order by b.batch desc limit 1)
     end as until
