@@ -3,50 +3,51 @@
  * stop, it goes the same way back: not ready, HTTP drained, actors drained, PostgreSQL stopped. Layers make the order:
  * what is provided to another outlives it.
  */
-import { NodeHttpServer } from "@effect/platform-node"
-import { Console, Duration, Effect, Layer } from "effect"
+import { Console, Effect, Layer } from "effect"
 import { Command } from "effect/cli"
-import { HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
-import { createServer } from "node:http"
-import { cannotStart } from "../platform/CannotStart.ts"
+import { HttpServer } from "effect/http"
+import { Accounts } from "../accounts/Accounts.ts"
+import { firstAdminLayer } from "../accounts/firstAdmin.ts"
+import { Passwords } from "../accounts/Passwords.ts"
+import { Sessions } from "../accounts/Sessions.ts"
+import { Tokens } from "../accounts/Tokens.ts"
+import { TokenSecret } from "../accounts/TokenSecret.ts"
+import { Products } from "../catalogue/Products.ts"
+import { StockMovements } from "../catalogue/StockMovements.ts"
+import { Readiness } from "../http/Readiness.ts"
+import { httpLayer } from "../http/server.ts"
+import { SingleOwner } from "../inventory/SingleOwner.ts"
+import { Merchants } from "../merchants/Merchants.ts"
+import { CannotStart, cannotStart } from "../platform/CannotStart.ts"
 import { Configuration } from "../platform/Configuration.ts"
 import * as Database from "../platform/Database.ts"
+import * as Logging from "../platform/logging.ts"
 import { migrate } from "../platform/migrations.ts"
+import * as Telemetry from "../platform/telemetry.ts"
+import { application } from "./application.ts"
 
 /** Signals closer together than this are one: npm passes on a Ctrl-C that the terminal already sent to everybody. */
 const secondSignalAfterMillis = 500
 
-const drainMaxSeconds = 10
-
 const migrated = Layer.effectDiscard(
   Effect.gen(function* () {
     const applied = yield* migrate(yield* Database.DatabaseAddress)
-    if (applied.length > 0) yield* Effect.logInfo(`applied migrations ${applied.join(", ")}`)
+    if (applied.length > 0) yield* Effect.logInfo(`Applied migrations ${applied.join(", ")}`)
   }),
 )
 
-const routes = Layer.mergeAll(
-  HttpRouter.add("GET", "/health/live", HttpServerResponse.jsonUnsafe({ status: "ok" })),
-  HttpRouter.add(
-    "GET",
-    "/health/ready",
-    Effect.gen(function* () {
-      const health = yield* Database.DatabaseHealth
-      const database = yield* health.check
-      const ready = database === "ok"
-      return HttpServerResponse.jsonUnsafe({ status: ready ? "ok" : database }, { status: ready ? 200 : 503 })
-    }),
-  ),
+const readiness = Layer.unwrap(
+  Effect.gen(function* () {
+    const database = yield* Database.DatabaseHealth
+    const owner = yield* SingleOwner
+    return Readiness.layer({ database: database.check, shards: owner.check })
+  }),
 )
 
-const server = Layer.unwrap(
-  Effect.map(Configuration, ({ host, port }) =>
-    NodeHttpServer.layer(() => createServer(), {
-      host,
-      port,
-      gracefulShutdownTimeout: Duration.seconds(drainMaxSeconds),
-    }),
-  ),
+const people = Layer.mergeAll(Merchants.layer, firstAdminLayer).pipe(
+  Layer.provideMerge(Layer.mergeAll(Accounts.layer, Sessions.layer)),
+  Layer.provide([Passwords.layer, Tokens.layer]),
+  Layer.provide(TokenSecret.layer),
 )
 
 const announced = Layer.effectDiscard(
@@ -54,16 +55,20 @@ const announced = Layer.effectDiscard(
     const { address } = yield* HttpServer.HttpServer
     const url = HttpServer.formatAddress(address)
     yield* Console.log(
-      `Hedonify serves ${url}\n  docs  ${url}/docs\n  stop  Ctrl-C (drains first; twice stops at once)`,
+      `\nHedonify serves ${url}\n  docs  ${url}/docs\n  stop  Ctrl-C: answers what it has accepted, then stops\n`,
     )
   }),
 )
 
-const application = announced.pipe(
-  Layer.provideMerge(HttpRouter.serve(routes, { disableListenLog: true, disableLogger: true })),
-  Layer.provide(server),
+/** Read from the bottom: each line outlives the ones above it. */
+const service = announced.pipe(
+  Layer.provide(httpLayer),
+  Layer.provide(readiness),
+  Layer.provide([people, Products.layer, StockMovements.layer]),
+  Layer.provide(application),
   Layer.provide(migrated),
   Layer.provide(Database.layer),
+  Layer.provide([Logging.layer, Telemetry.layer]),
   Layer.provide(Configuration.layer),
 )
 
@@ -82,10 +87,12 @@ const stopAtOnceWhenToldTwice = Effect.acquireRelease(
 )
 
 const run = stopAtOnceWhenToldTwice.pipe(
-  Effect.andThen(Layer.launch(application)),
-  Effect.catchTag("ServeError", ({ cause }) =>
-    Effect.fail(cannotStart(`The API cannot be served: ${cause instanceof Error ? cause.message : "no reason given"}.`)),
-  ),
+  Effect.andThen(Layer.launch(service)),
+  // What fails while it is put together has one cause that a person can act on: the database or a file.
+  Effect.mapError((error) => {
+    if (error instanceof CannotStart) return error
+    return cannotStart(`Hedonify cannot start: ${error instanceof Error ? error.message : error.code}`)
+  }),
   // Told to stop, it stopped as it should: that is success, whatever the signal was.
   Effect.onInterrupt(() => Effect.sync(() => (process.exitCode = 0))),
   Effect.scoped,

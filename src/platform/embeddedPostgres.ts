@@ -17,7 +17,7 @@ export interface Options {
   /** On, but for tests. */
   readonly fsync: boolean
   /** Says on standard error that a first start takes a moment. */
-  readonly announce: boolean
+  readonly announce?: boolean
 }
 
 /** Any number that nobody else takes in the database `postgres`. */
@@ -34,7 +34,7 @@ const prepare = Effect.fnUntraced(function* (options: Options) {
   const binaries = yield* postgresBinaries(home.runAs, home.home)
   const cluster = { binaries, runAs: home.runAs, folder: home.cluster }
   if (yield* PostgresCluster.isInitialised(cluster)) return cluster
-  if (options.announce) {
+  if (options.announce === true) {
     const reason = home.outside ? `, since the user it runs as cannot enter ${dataFolder}` : ""
     yield* Console.error(`Preparing PostgreSQL in ${cluster.folder}${reason} (first start only).`)
   }

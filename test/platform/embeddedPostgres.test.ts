@@ -16,7 +16,7 @@ const dataFolder = Effect.gen(function* () {
   return folder
 })
 
-const acquire = (folder: string) => EmbeddedPostgres.acquire({ dataFolder: folder, fsync: true, announce: false })
+const acquire = (folder: string) => EmbeddedPostgres.acquire({ dataFolder: folder, fsync: true })
 
 const query = (address: PgConnection.Config, sql: string) =>
   Effect.scoped(

@@ -51,7 +51,7 @@ const embeddedServer = Effect.gen(function* () {
   const dataFolder = yield* fileSystem.makeTempDirectoryScoped({ prefix: "hedonify-test-" })
   // The server's user has to pass through; nothing lies here but the cluster.
   yield* fileSystem.chmod(dataFolder, 0o711)
-  const address = yield* EmbeddedPostgres.acquire({ dataFolder, fsync: false, announce: false })
+  const address = yield* EmbeddedPostgres.acquire({ dataFolder, fsync: false })
   return {
     ...(address.path === undefined ? {} : { path: address.path }),
     ...(address.host === undefined ? {} : { host: address.host }),

@@ -5,7 +5,7 @@ import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Console, Effect } from "effect"
 import * as EmbeddedPostgres from "../../src/platform/embeddedPostgres.ts"
 
-EmbeddedPostgres.acquire({ dataFolder: process.argv[2] ?? "", fsync: true, announce: false }).pipe(
+EmbeddedPostgres.acquire({ dataFolder: process.argv[2] ?? "", fsync: true }).pipe(
   Effect.andThen(Console.log("held")),
   Effect.andThen(Effect.never),
   Effect.scoped,
