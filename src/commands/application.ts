@@ -43,7 +43,10 @@ export const application = Layer.unwrap(
       Layer.provide(WriterConnections.layer),
     )
     const inventory = Inventory.layerLocal(settings).pipe(Layer.provideMerge(stores))
-    const owned = Layer.mergeAll(SingleOwner.layer, sweeper, drained).pipe(Layer.provideMerge(inventory))
+    const owned = Layer.mergeAll(sweeper, drained).pipe(
+      Layer.provideMerge(SingleOwner.layer),
+      Layer.provideMerge(inventory),
+    )
     return Layer.mergeAll(
       Orders.layer(settings).pipe(Layer.provide(OrderCoordinator.layer)),
       Restocking.layer(settings),

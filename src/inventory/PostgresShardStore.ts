@@ -7,7 +7,6 @@
  */
 import { PgTypes } from "@effect/sql-pg"
 import { Effect, Layer, Result } from "effect"
-import type { SqlError } from "effect/sql"
 import type { OrderId, ProductId, Shard, StockMovementId } from "../domain/ids.ts"
 import { commitStatement, voidStatement } from "./commitStatement.ts"
 import * as reads from "./shardReads.ts"
@@ -23,7 +22,7 @@ import {
 } from "./ShardStore.ts"
 import type { Statement } from "./sqlParameters.ts"
 import { acquireShards } from "./takeover.ts"
-import { serverError, type Silent, WriterConnections } from "./writerConnections.ts"
+import { type QueryError, serverError, WriterConnections } from "./writerConnections.ts"
 
 interface CommitRow {
   readonly at: number
@@ -162,14 +161,18 @@ const zip = <A, B, C, Row>(
 
 const missingShard = (shard: Shard) => Effect.fail(new StoreUnreachable({ message: `shard ${shard} has no lease row` }))
 
-const unreachable = (error: SqlError.SqlError | Silent): StoreUnreachable =>
+const unreachable = (error: QueryError): StoreUnreachable =>
   new StoreUnreachable({ message: error._tag === "Silent" ? "no answer in time" : error.message })
+
+/** SQLSTATE of a connection that could not be made. */
+const connectionFailure = "08001"
 
 /** What cannot be encoded was never sent: definite, and the fault of what the batch carries. */
 const isEncodable = ({ parameters }: Statement): boolean =>
   parameters.every((parameter) => Result.isSuccess(PgTypes.encodeParameter(parameter)))
 
-const writeError = (statement: Statement, error: SqlError.SqlError | Silent): StoreRejected | StoreUnknown => {
+const writeError = (statement: Statement, error: QueryError): StoreRejected | StoreUnknown => {
+  if (error._tag === "NotSent") return new StoreRejected({ sqlState: connectionFailure, message: error.message })
   if (error._tag === "Silent") return new StoreUnknown({ message: "no answer in time" })
   const said = serverError(error)
   if (said?.severity === "ERROR") return new StoreRejected({ sqlState: said.sqlState, message: said.message })

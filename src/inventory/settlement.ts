@@ -25,6 +25,8 @@ type Store = ShardStore["Service"]
 /** Deadlocks and serialization failures are definite, and the same statement may simply be sent again. */
 const mayRunAgain = (sqlState: string): boolean => sqlState === "40P01" || sqlState === "40001"
 const runsAgainMax = 5
+/** SQLSTATE of a connection that could not be made: the statement was not sent this time. */
+const connectionFailure = "08001"
 
 export const settle = Effect.fnUntraced(function* (store: Store, write: BatchWrite): Effect.fn.Return<Settled> {
   let isUnknown = false
@@ -41,6 +43,8 @@ export const settle = Effect.fnUntraced(function* (store: Store, write: BatchWri
       yield* Effect.logWarning("The outcome of a batch is unknown; settling it").pipe(
         Effect.annotateLogs({ shard: write.shard, batch: write.batch, cause: attempt.failure.message }),
       )
+      yield* Effect.sleep(settlePauseMillis)
+    } else if (isUnknown && attempt.failure.sqlState === connectionFailure) {
       yield* Effect.sleep(settlePauseMillis)
     } else if (mayRunAgain(attempt.failure.sqlState) && runs < runsAgainMax) {
       runs += 1

@@ -16,6 +16,11 @@ import type { Statement } from "./sqlParameters.ts"
 /** No answer in time. */
 export class Silent extends Schema.TaggedError<Silent>()("Silent", {}) {}
 
+/** There is no connection to send anything on, so nothing happened. */
+export class NotSent extends Schema.TaggedError<NotSent>()("NotSent", { message: Schema.String }) {}
+
+export type QueryError = SqlError.SqlError | Silent | NotSent
+
 /**
  * Settings of every writer's session. A statement that waits for a lock is refused by PostgreSQL itself before our own
  * patience ends, since that refusal is definite and silence is not. Plans are generic and by index: statements are few
@@ -46,11 +51,9 @@ export class WriterConnections extends Context.Service<
     readonly query: <Row extends object>(
       shard: Shard,
       statement: Statement,
-    ) => Effect.Effect<ReadonlyArray<Row>, SqlError.SqlError | Silent>
+    ) => Effect.Effect<ReadonlyArray<Row>, QueryError>
     /** On any connection of the pool, for what belongs to no single shard. */
-    readonly pooled: <Row extends object>(
-      statement: Statement,
-    ) => Effect.Effect<ReadonlyArray<Row>, SqlError.SqlError | Silent>
+    readonly pooled: <Row extends object>(statement: Statement) => Effect.Effect<ReadonlyArray<Row>, QueryError>
     /** A connection with a writer's settings, of its own scope. */
     readonly open: Effect.Effect<PgConnection.PgConnection, SqlError.SqlError, Scope.Scope>
   }
@@ -76,6 +79,7 @@ export class WriterConnections extends Context.Service<
         const connection = yield* open.pipe(
           Scope.provide(scope),
           Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))),
+          Effect.mapError(({ message }) => new NotSent({ message })),
         )
         const made = { connection, scope }
         opened.set(shard, made)
@@ -113,9 +117,9 @@ export class WriterConnections extends Context.Service<
 
 /** What PostgreSQL said in an error, null where the error is not PostgreSQL's. */
 export const serverError = (
-  error: SqlError.SqlError | Silent,
+  error: QueryError,
 ): { readonly sqlState: string; readonly severity: string; readonly message: string } | null => {
-  if (error._tag === "Silent") return null
+  if (error._tag !== "SqlError") return null
   const cause = error.reason.cause
   if (typeof cause !== "object" || cause === null || !("code" in cause) || typeof cause.code !== "string") return null
   const said = "severityUnlocalized" in cause ? cause.severityUnlocalized : undefined
@@ -125,4 +129,4 @@ export const serverError = (
 }
 
 /** An error of severity ERROR is definite and leaves the session usable; anything else is neither. */
-export const isAnswer = (error: SqlError.SqlError | Silent): boolean => serverError(error)?.severity === "ERROR"
+export const isAnswer = (error: QueryError): boolean => serverError(error)?.severity === "ERROR"
