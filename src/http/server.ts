@@ -4,7 +4,7 @@
  * neither a stalled upload nor an idle browser keeps it from stopping.
  */
 import { NodeHttpServer } from "@effect/platform-node"
-import { ByteSize, Duration, Effect, Layer } from "effect"
+import { ByteSize, Effect, Layer } from "effect"
 import { HttpIncomingMessage, HttpMiddleware, HttpRouter, HttpServer } from "effect/http"
 import { HttpApiBuilder, HttpApiSwagger } from "effect/http-api"
 import { createServer, type Server } from "node:http"
@@ -57,27 +57,41 @@ const listen = Effect.gen(function* () {
   const httpServer = yield* NodeHttpServer.make(() => server, {
     host,
     port,
-    gracefulShutdownTimeout: Duration.millis(drainMaxMillis),
+    disablePreemptiveShutdown: true,
   }).pipe(
     Effect.mapError(({ cause }) => {
       const reason = cause instanceof Error ? cause.message : String(cause)
       return cannotStart(`The API cannot listen on ${host}:${port} (${reason}): free it, or set HEDONIFY_PORT.`)
     }),
   )
-  // Runs once requests had their time, and before the server waits for its last connection.
-  yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
-  return httpServer
+  return { httpServer, drained: drained(server) }
 })
+
+/**
+ * Takes no connection any more and ends when the last one is closed: by its own answer, or by us once time is up.
+ *
+ * Tried and lost: the graceful shutdown of NodeHttpServer. Its time-out runs in a finalizer, where nothing can be
+ * interrupted, so one stalled upload kept the process for as long as Node's own limits.
+ */
+const drained = (server: Server): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    const patience = setTimeout(() => server.closeAllConnections(), drainMaxMillis)
+    server.close(() => {
+      clearTimeout(patience)
+      resume(Effect.void)
+    })
+  })
 
 const serve = Effect.gen(function* () {
   const configuration = yield* Configuration
   const readiness = yield* Readiness
-  const httpServer = yield* listen
+  const { drained, httpServer } = yield* listen
   const router = yield* HttpRouter.toHttpEffect(routes)
   yield* httpServer
     .serve(router.pipe(withRequestId(readiness), withCors(configuration), withTrustedProxies(configuration)))
     .pipe(Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(bodySizeMaxBytes)))
-  yield* Effect.addFinalizer(() => readiness.beginDrain)
+  // The last to be added runs first: while it waits, requests are still answered.
+  yield* Effect.addFinalizer(() => Effect.andThen(readiness.beginDrain, drained))
   return httpServer
 })
 

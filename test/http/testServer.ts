@@ -17,6 +17,7 @@ import { application } from "../../src/commands/application.ts"
 import { Readiness } from "../../src/http/Readiness.ts"
 import { httpLayer } from "../../src/http/server.ts"
 import { Merchants } from "../../src/merchants/Merchants.ts"
+import { Orders } from "../../src/orders/Orders.ts"
 import { Configuration } from "../../src/platform/Configuration.ts"
 import { testDatabase } from "../platform/testDatabase.ts"
 
@@ -52,9 +53,25 @@ const address = Layer.effect(
 )
 
 /** A server with these settings beside those of every test. */
-export const testServerWith = (settings: Readonly<Record<string, string>>) =>
+export const testServerWith = (settings: Readonly<Record<string, string>>) => serverOver(settings, httpLayer)
+
+/** A server whose orders are placed by this double. */
+export const testServerPlacing = (place: Orders["Service"]["place"]) =>
+  serverOver(
+    {},
+    httpLayer.pipe(
+      Layer.provide(
+        Layer.effect(
+          Orders,
+          Effect.map(Orders, (orders) => Orders.of({ ...orders, place })),
+        ),
+      ),
+    ),
+  )
+
+const serverOver = <E, R>(settings: Readonly<Record<string, string>>, http: Layer.Layer<HttpServer.HttpServer, E, R>) =>
   Layer.mergeAll(address, firstAdminLayer).pipe(
-    Layer.provideMerge(httpLayer),
+    Layer.provideMerge(http),
     Layer.provideMerge(services),
     Layer.provideMerge(application),
     Layer.provideMerge(testDatabase),
