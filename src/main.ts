@@ -8,6 +8,7 @@ import { Command } from "effect/cli"
 import { existsSync } from "node:fs"
 import packageJson from "../package.json" with { type: "json" }
 import { migrateCommand } from "./commands/migrate.ts"
+import { seedCommand } from "./commands/seed.ts"
 import { serveCommand } from "./commands/serve.ts"
 import { CannotStart } from "./platform/CannotStart.ts"
 
@@ -22,7 +23,7 @@ const teardown: Runtime.Teardown = (exit, onExit) => {
 
 Command.make("hedonify").pipe(
   Command.withDescription("Sells limited stock to a crowd and never sells a unit twice."),
-  Command.withSubcommands([serveCommand, migrateCommand]),
+  Command.withSubcommands([serveCommand, migrateCommand, seedCommand]),
   Command.run({ version: packageJson.version }),
   Effect.tapError((error) => (error instanceof CannotStart ? Console.error(error.message) : Effect.void)),
   Effect.provide(NodeServices.layer),

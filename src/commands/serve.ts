@@ -3,7 +3,7 @@
  * stop, it goes the same way back: not ready, HTTP drained, actors drained, PostgreSQL stopped. Layers make the order:
  * what is provided to another outlives it.
  */
-import { Console, Effect, Layer } from "effect"
+import { Console, Effect, Layer, Option } from "effect"
 import { Command } from "effect/cli"
 import { HttpServer } from "effect/http"
 import { Accounts } from "../accounts/Accounts.ts"
@@ -25,6 +25,7 @@ import * as Logging from "../platform/logging.ts"
 import { migrate } from "../platform/migrations.ts"
 import * as Telemetry from "../platform/telemetry.ts"
 import { application } from "./application.ts"
+import { seededLines, seedWhenEmpty } from "./seed.ts"
 
 /** Signals closer together than this are one: npm passes on a Ctrl-C that the terminal already sent to everybody. */
 const secondSignalAfterMillis = 500
@@ -50,13 +51,21 @@ const people = Layer.mergeAll(Merchants.layer, firstAdminLayer).pipe(
   Layer.provide(TokenSecret.layer),
 )
 
+/** The demo shop, where the database is empty and the settings want it; then where everything is. */
 const announced = Layer.effectDiscard(
   Effect.gen(function* () {
+    const seeded = yield* seedWhenEmpty
     const { address } = yield* HttpServer.HttpServer
     const url = HttpServer.formatAddress(address)
-    yield* Console.log(
-      `\nHedonify serves ${url}\n  docs  ${url}/docs\n  stop  Ctrl-C: answers what it has accepted, then stops\n`,
-    )
+    const lines = [
+      "",
+      `Hedonify serves ${url}`,
+      `  docs  ${url}/docs`,
+      "  stop  Ctrl-C: answers what it has accepted, then stops",
+      "",
+      ...(Option.isSome(seeded) ? [...seededLines(seeded.value), ""] : []),
+    ]
+    yield* Console.log(lines.join("\n"))
   }),
 )
 
