@@ -112,7 +112,13 @@ const wishes = fc
 const past = fc.record({
   placed: fc.array(fc.nat(6), { maxLength: 1 }),
   holds: fc.uniqueArray(
-    fc.record({ wish: fc.nat(6), attempt: fc.integer({ min: 1, max: 3 }), lines: fc.nat(7), isExpired: fc.boolean() }),
+    fc.record({
+      wish: fc.nat(6),
+      attempt: fc.integer({ min: 1, max: 3 }),
+      lines: fc.nat(7),
+      unitPrice: fc.nat(3),
+      isExpired: fc.boolean(),
+    }),
     { selector: (row) => row.wish, maxLength: 4 },
   ),
   returns: fc.array(
@@ -199,7 +205,7 @@ const worldOf = (made: ReadonlyArray<WorldProduct>, all: ReadonlyArray<Wish>, be
     if (world.orders.some((row) => row.caller === caller && row.key === key)) continue
     world.orders.push({ caller, key, fingerprint: of, orderId: orderId(900 + number) })
   }
-  for (const { attempt, isExpired, lines, wish: wishNumber } of before.holds) {
+  for (const { attempt, isExpired, lines, unitPrice, wish: wishNumber } of before.holds) {
     if (wishNumber >= all.length) continue
     const { caller, customer, fingerprint: of, key, lines: wanted } = at(all, wishNumber)
     for (const line of chosen(wanted, lines)) {
@@ -208,7 +214,7 @@ const worldOf = (made: ReadonlyArray<WorldProduct>, all: ReadonlyArray<Wish>, be
       product.stocked += line.quantity
       const row: WorldHold = {
         ...line,
-        unitPrice: product.price,
+        unitPrice,
         caller,
         key,
         fingerprint: of,
