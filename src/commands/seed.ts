@@ -36,7 +36,8 @@ export interface Seeded {
 /** Any number that nobody else locks in this database: two seeds wait for each other. */
 const seedLock = 4_736_253
 
-const knownPassword = "hedonify-demo"
+/** What the demo accounts sign in with where only this machine can try. */
+export const knownPassword = "hedonify-demo"
 const reachableFromHereOnly = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/
 
 const demoPassword = Effect.map(Configuration, ({ host }) =>
@@ -132,12 +133,17 @@ export const seedWhenEmpty = Effect.gen(function* () {
 }).pipe(Effect.withSpan("seedWhenEmpty"))
 
 /** What was added, for the person who has to sign in with it. */
-export const seededLines = ({ accountsAdded, password, productsAdded }: Seeded): ReadonlyArray<string> => [
-  productsAdded === 0 && accountsAdded.length === 0
-    ? "The demo was there already."
-    : `Added ${productsAdded} demo products and ${accountsAdded.length} demo accounts.`,
-  ...accountsAdded.map(({ email, role }) => `  ${role.padEnd(8)}  ${email}  ${Redacted.value(password)}`),
-]
+export const seededLines = ({ accountsAdded, password, productsAdded }: Seeded): ReadonlyArray<string> => {
+  const emailWidth = Math.max(0, ...accountsAdded.map(({ email }) => email.length))
+  return [
+    productsAdded === 0 && accountsAdded.length === 0
+      ? "The demo was there already."
+      : `Added ${productsAdded} demo products and ${accountsAdded.length} demo accounts.`,
+    ...accountsAdded.map(
+      ({ email, role }) => `  ${role.padEnd(8)}  ${email.padEnd(emailWidth)}  ${Redacted.value(password)}`,
+    ),
+  ]
+}
 
 const run = Effect.gen(function* () {
   const { shards } = yield* Configuration

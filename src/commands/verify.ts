@@ -38,9 +38,12 @@ export const run = Effect.fnUntraced(function* (options: { readonly json: boolea
   const holds = !rules.some(isViolated)
   yield* options.json
     ? Console.log(JSON.stringify({ holds, rules }, null, 2))
-    : Console.log([...reportLines(rules), "", `${summary(rules)} (${seconds.toFixed(1)} s)`].join("\n"))
+    : Console.log([...reportLines(rules), "", `${summary(rules)} (${seconds.toFixed(2)} s)`].join("\n"))
   if (!holds) return yield* new RulesViolated({ message: summary(rules) })
 })
+
+/** Memory enough that a rule over a million orders sorts nothing on disk: the shorter a snapshot, the less it slows. */
+const ruleMemory = "64MB"
 
 const readOnlyClient = Layer.unwrap(
   Effect.map(DatabaseAddress, (address) =>
@@ -49,7 +52,7 @@ const readOnlyClient = Layer.unwrap(
       applicationName: "hedonify verify",
       maxConnections: 1,
       prepare: false,
-      startupParameters: { ...address.startupParameters, default_transaction_read_only: "on" },
+      startupParameters: { ...address.startupParameters, default_transaction_read_only: "on", work_mem: ruleMemory },
     }),
   ),
 ).pipe(

@@ -4,26 +4,20 @@ import { PgClient } from "@effect/sql-pg"
 import { assert, it } from "@effect/vitest"
 import { Effect, Layer, Option, Redacted } from "effect"
 import { Accounts } from "../../src/accounts/Accounts.ts"
-import { Passwords } from "../../src/accounts/Passwords.ts"
 import { Sessions } from "../../src/accounts/Sessions.ts"
-import { Tokens } from "../../src/accounts/Tokens.ts"
-import { TokenSecret } from "../../src/accounts/TokenSecret.ts"
 import { Products } from "../../src/catalogue/Products.ts"
 import { demoAccounts } from "../../src/commands/demoCatalogue.ts"
 import { seed, seededLines, seedWhenEmpty } from "../../src/commands/seed.ts"
-import { Merchants } from "../../src/merchants/Merchants.ts"
 import { Configuration } from "../../src/platform/Configuration.ts"
 import { testDatabase } from "../platform/testDatabase.ts"
 import { makeMerchant, makeShards } from "../inventory/fixtures.ts"
+import { demoServices } from "./demoServices.ts"
 import { violated } from "./world.ts"
 
 /** A service's parts over a database of their own, with the shards it starts with. */
 const shop = (environment: Readonly<Record<string, string>> = {}) =>
   Layer.effectDiscard(makeShards(16)).pipe(
-    Layer.provideMerge(Layer.mergeAll(Accounts.layer, Merchants.layer, Products.layer)),
-    Layer.provideMerge(Sessions.layer),
-    Layer.provideMerge(Tokens.layer),
-    Layer.provideMerge(Layer.mergeAll(Passwords.layer, TokenSecret.layerOf(Redacted.make("s".repeat(40))))),
+    Layer.provideMerge(demoServices),
     Layer.provideMerge(testDatabase),
     Layer.provideMerge(Layer.mergeAll(Configuration.layerOf(environment), NodeServices.layer)),
     Layer.orDie,
