@@ -6,15 +6,15 @@
  * writer was fenced. The lock decides who should serve; the epoch in each commit decides who can.
  */
 import { PgConnection } from "@effect/sql-pg"
-import { Context, Deferred, Effect, Exit, Layer, Queue, Schedule, Schema, Scope } from "effect"
+import { Context, Deferred, Effect, Exit, Layer, Queue, Schedule, Schema } from "effect"
 import { hostname } from "node:os"
 import { type CannotStart, cannotStart } from "../platform/CannotStart.ts"
 import { DatabaseAddress } from "../platform/Database.ts"
 import { Inventory } from "./Inventory.ts"
 import { ShardStore } from "./ShardStore.ts"
 
-/** Any number, as long as nobody else uses it in this database: "hedonify" in ASCII, shortened to 63 bits. */
-const ownerLock = 0x6865646f6e696679n >> 1n
+/** Any number, as long as nobody else uses it in this database: "hedonify" in ASCII. */
+const ownerLock = 0x6865646f6e696679n
 /** Nothing is ever sent on it: a session that listens is told at once when its connection goes. */
 const ownerChannel = "hedonify_owner"
 /** After `kill -9` PostgreSQL notices the closed socket within moments; a live owner keeps the lock for good. */
@@ -26,83 +26,79 @@ class LockTaken extends Schema.TaggedError<LockTaken>()("LockTaken", {}) {}
 export class SingleOwner extends Context.Service<
   SingleOwner,
   {
-    /** Whether this process may serve: `ok`, or a few words on what is missing. */ readonly check: Effect.Effect<string>
+    /** Whether this process may serve: `ok`, or a few words on what is missing. */
+    readonly check: Effect.Effect<string>
   }
 >()("hedonify/inventory/SingleOwner") {
   static readonly layer = Layer.effect(
     SingleOwner,
-    Effect.gen(function* () {
-      const address = yield* DatabaseAddress
-      const store = yield* ShardStore
-      const inventory = yield* Inventory
-      const owner = `${hostname()}/${process.pid}`
-      const shards = inventory.statuses().map((status) => status.shard)
-      let isOwner = false
-      let onFenced = yield* Deferred.make<void>()
-      const owned = yield* Deferred.make<void, CannotStart>()
-      inventory.onFenced(() => Deferred.doneUnsafe(onFenced, Exit.void))
+    Effect.suspend(() => make),
+  )
+}
 
-      const lock = Effect.fnUntraced(function* () {
-        const connection = yield* PgConnection.make({
-          ...address,
-          applicationName: "hedonify owner",
-          keepAlive: "2 seconds",
-        })
-        const { rows } = yield* connection.query("select pg_try_advisory_lock($1) as locked", [ownerLock])
-        if (rows[0]?.["locked"] !== true) return yield* new LockTaken()
-        return connection
-      })
+const make = Effect.gen(function* () {
+  const address = yield* DatabaseAddress
+  const store = yield* ShardStore
+  const inventory = yield* Inventory
+  const owner = `${hostname()}/${process.pid}`
+  const shards = inventory.statuses().map((status) => status.shard)
+  const owned = yield* Deferred.make<void, CannotStart>()
+  let isOwner = false
+  let fenced = yield* Deferred.make<void>()
+  inventory.onFenced(() => Deferred.doneUnsafe(fenced, Exit.void))
 
-      /** Holds the lock and the leases until the connection or a lease is lost. */
-      const own = Effect.fnUntraced(function* (connection: PgConnection.PgConnection) {
-        onFenced = yield* Deferred.make<void>()
-        const lost = yield* connection.listen(ownerChannel)
-        inventory.grant(yield* store.acquire(shards, owner))
-        isOwner = true
-        yield* Deferred.succeed(owned, undefined)
-        yield* Effect.raceFirst(Effect.exit(Queue.take(lost)), Effect.exit(Deferred.await(onFenced)))
-      })
-      const disown = Effect.sync(() => {
-        isOwner = false
-        inventory.revoke()
-      })
-      const ownAgain = Effect.scoped(Effect.flatMap(lock(), own)).pipe(
-        Effect.ensuring(disown),
-        Effect.tapCause((cause) => Effect.logWarning("This process does not own the shards; trying again", cause)),
-        Effect.option,
-        Effect.repeat(Schedule.spaced(lockIntervalMillis)),
-      )
+  const lock = Effect.fnUntraced(function* (connection: PgConnection.PgConnection) {
+    const { rows } = yield* connection.query("select pg_try_advisory_lock($1) as locked", [ownerLock])
+    if (rows[0]?.["locked"] !== true) return yield* new LockTaken()
+  })
+  const disown = Effect.sync(() => {
+    isOwner = false
+    inventory.revoke()
+  })
 
-      const firstScope = yield* Scope.make()
-      const first = yield* lock().pipe(
+  /** Gains the lock, within so many more attempts, and owns the shards until the connection or a lease is lost. */
+  const own = Effect.fnUntraced(
+    function* (attemptsMore: number) {
+      const connection = yield* PgConnection.make({
+        ...address,
+        applicationName: "hedonify owner",
+        keepAlive: "2 seconds",
+      })
+      yield* lock(connection).pipe(
         Effect.retry({
           while: (error) => error._tag === "LockTaken",
           schedule: Schedule.spaced(lockIntervalMillis),
-          times: firstLockAttemptsMax,
+          times: attemptsMore,
         }),
-        Scope.provide(firstScope),
-        Effect.mapError((error) =>
-          error._tag === "LockTaken"
-            ? cannotStart(
-                "Another Hedonify process serves this database: stop it first, or give this one a database of its own.",
-              )
-            : cannotStart(`PostgreSQL cannot be reached (${error.message}): check DATABASE_URL.`),
-        ),
       )
-      yield* own(first).pipe(
-        Scope.provide(firstScope),
-        Effect.tapError((error) =>
-          Deferred.fail(owned, cannotStart(`The shards cannot be acquired: ${error.message}.`)),
-        ),
-        Effect.ensuring(Effect.andThen(disown, Scope.close(firstScope, Exit.void))),
-        Effect.option,
-        Effect.andThen(ownAgain),
-        Effect.forkScoped,
-      )
-      yield* Deferred.await(owned)
-      return SingleOwner.of({
-        check: Effect.sync(() => (isOwner ? "ok" : "this process does not own the shards of its database")),
-      })
-    }),
+      fenced = yield* Deferred.make<void>()
+      const lost = yield* connection.listen(ownerChannel)
+      inventory.grant(yield* store.acquire(shards, owner))
+      isOwner = true
+      yield* Effect.logInfo("This process owns the shards").pipe(Effect.annotateLogs({ shards: shards.length }))
+      yield* Deferred.succeed(owned, undefined)
+      yield* Effect.raceFirst(Effect.exit(Queue.take(lost)), Deferred.await(fenced))
+      yield* Effect.logWarning("This process no longer owns the shards; it tries to gain them again")
+    },
+    Effect.scoped,
+    Effect.ensuring(disown),
   )
-}
+
+  yield* own(firstLockAttemptsMax).pipe(
+    Effect.tapError((error) => Deferred.fail(owned, whyNot(error))),
+    Effect.ignore,
+    Effect.andThen(own(0).pipe(Effect.ignore, Effect.repeat(Schedule.spaced(lockIntervalMillis)))),
+    Effect.forkScoped,
+  )
+  yield* Deferred.await(owned)
+  return SingleOwner.of({
+    check: Effect.sync(() => (isOwner ? "ok" : "this process does not own the shards of its database")),
+  })
+})
+
+const whyNot = (error: LockTaken | { readonly _tag: string; readonly message: string }): CannotStart =>
+  error._tag === "LockTaken"
+    ? cannotStart(
+        "Another Hedonify process serves this database: stop it first, or give this one a database of its own.",
+      )
+    : cannotStart(`The shards of this database cannot be acquired: ${error.message}.`)
