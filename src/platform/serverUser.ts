@@ -12,7 +12,7 @@ import { runProgram, type RunAs } from "./runProgram.ts"
 /** Where root puts what the user postgres could not reach in the data folder. */
 const sharedHome = "/var/lib/hedonify"
 
-export interface ServerHome {
+interface ServerHome {
   readonly runAs: RunAs
   /** Where a copy of the binaries may lie. */
   readonly home: string
@@ -112,9 +112,10 @@ export const serverHome = Effect.fn("serverHome")(function* (dataFolder: string)
     Effect.catch(() => fileSystem.exists(link)),
   )
   if (isThere) return yield* existingHome(link)
-  if (!weAreRoot) return { runAs: {}, home: folder, cluster: link, outside: false }
-  const runAs = yield* postgresUser
-  if (yield* canEnter(folder, runAs)) return { runAs, home: folder, cluster: link, outside: false }
+  const runAs: RunAs = weAreRoot ? yield* postgresUser : {}
+  const inside: ServerHome = { runAs, home: folder, cluster: link, outside: false }
+  if (!weAreRoot || (yield* canEnter(folder, runAs))) return inside
   const home = yield* makeSharedHome
-  return { runAs, home, cluster: path.join(home, "postgres"), outside: true }
+  const outside: ServerHome = { runAs, home, cluster: path.join(home, "postgres"), outside: true }
+  return outside
 })

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option, Redacted } from "effect"
 import { readFileSync } from "node:fs"
+import * as bounds from "../../src/domain/bounds.ts"
 import { readConfiguration } from "../../src/platform/Configuration.ts"
 import { type Setting, settings } from "../../src/platform/settings.ts"
 
@@ -15,7 +16,8 @@ describe("the settings", () => {
       assert.strictEqual(values.port, 8080)
       assert.strictEqual(values.shards, 16)
       assert.strictEqual(values.lingerMillis, 0)
-      assert.strictEqual(values.reservationTtlMillis, 15 * 60_000)
+      assert.strictEqual(values.reservationTtlMillis, bounds.reservationTtlDefaultMillis)
+      assert.strictEqual(values.orderDeadlineMillis, bounds.orderDeadlineDefaultMillis)
       assert.isTrue(values.demo)
       assert.isTrue(Option.isNone(values.databaseUrl))
     }),
