@@ -16,8 +16,6 @@ import {
   principalsMax,
   principalTtlMillis,
   sessionPruneIntervalMillis,
-  sessionPruneSizeMax,
-  sessionRetentionMillis,
   sessionTtlMillis,
 } from "./accountBounds.ts"
 import {
@@ -31,6 +29,7 @@ import {
 import { makeFailureBuckets } from "./failureBuckets.ts"
 import { Passwords } from "./Passwords.ts"
 import type { Account, Membership, Principal } from "./principal.ts"
+import { pruneSessions } from "./sessionPruning.ts"
 import { Tokens } from "./Tokens.ts"
 
 export interface Credentials {
@@ -166,17 +165,6 @@ const loadPrincipal = (sql: SqlClient.SqlClient) =>
     if (account === undefined) return yield* Effect.fail(unauthenticated)
     return { account, caller: CallerId.make(account.id), sessionId }
   })
-
-const pruneSessions = (sql: SqlClient.SqlClient) => {
-  const retentionSeconds = sessionRetentionMillis / 1_000
-  return sql`
-    delete from sessions where id in (
-      (select id from sessions where expires_at < now() - ${retentionSeconds}::float8 * interval '1 second'
-        limit ${sessionPruneSizeMax})
-      union
-      (select id from sessions where revoked_at < now() - ${retentionSeconds}::float8 * interval '1 second'
-        limit ${sessionPruneSizeMax}))`
-}
 
 /**
  * An attempt takes its e-mail's token before the password is looked at, so that many at once cannot all pass; a network

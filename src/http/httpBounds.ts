@@ -9,5 +9,5 @@ export const headersMaxMillis = 10_000
 export const keepAliveMillis = 65_000
 /** Sockets at once; each costs some tens of kilobytes. */
 export const connectionsMax = 10_000
-/** What requests under way may still take when the service stops: the longest order deadline fits. */
-export const drainMaxMillis = 5_000
+/** What an answer may take beyond the order deadline when the service stops; then its connection is closed. */
+export const drainMarginMillis = 500

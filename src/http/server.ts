@@ -4,7 +4,7 @@
  * neither a stalled upload nor an idle browser keeps it from stopping.
  */
 import { NodeHttpServer } from "@effect/platform-node"
-import { ByteSize, Effect, Layer } from "effect"
+import { ByteSize, Deferred, Effect, Exit, Fiber, Layer } from "effect"
 import { HttpIncomingMessage, HttpMiddleware, HttpRouter, HttpServer } from "effect/http"
 import { HttpApiBuilder, HttpApiSwagger } from "effect/http-api"
 import { createServer, type Server } from "node:http"
@@ -20,7 +20,7 @@ import { merchantsHandlers } from "./handlers/merchants.ts"
 import { ordersHandlers } from "./handlers/orders.ts"
 import { productEditingHandlers, productsHandlers } from "./handlers/products.ts"
 import { systemHandlers } from "./handlers/system.ts"
-import { connectionsMax, drainMaxMillis, headersMaxMillis, keepAliveMillis, requestMaxMillis } from "./httpBounds.ts"
+import { connectionsMax, drainMarginMillis, headersMaxMillis, keepAliveMillis, requestMaxMillis } from "./httpBounds.ts"
 import { Readiness } from "./Readiness.ts"
 import { docsPath, openApiPath } from "./routes.ts"
 
@@ -52,7 +52,7 @@ const makeServer = (): Server => {
 }
 
 const listen = Effect.gen(function* () {
-  const { host, port } = yield* Configuration
+  const { host, orderDeadlineMillis, port } = yield* Configuration
   const server = makeServer()
   const httpServer = yield* NodeHttpServer.make(() => server, {
     host,
@@ -64,7 +64,7 @@ const listen = Effect.gen(function* () {
       return cannotStart(`The API cannot listen on ${host}:${port} (${reason}): free it, or set HEDONIFY_PORT.`)
     }),
   )
-  return { httpServer, drained: drained(server) }
+  return { httpServer, drained: drain(server, orderDeadlineMillis + drainMarginMillis) }
 })
 
 /**
@@ -73,14 +73,17 @@ const listen = Effect.gen(function* () {
  * Tried and lost: the graceful shutdown of NodeHttpServer. Its time-out runs in a finalizer, where nothing can be
  * interrupted, so one stalled upload kept the process for as long as Node's own limits.
  */
-const drained = (server: Server): Effect.Effect<void> =>
-  Effect.callback<void>((resume) => {
-    const patience = setTimeout(() => server.closeAllConnections(), drainMaxMillis)
-    server.close(() => {
-      clearTimeout(patience)
-      resume(Effect.void)
-    })
-  })
+const drain = Effect.fnUntraced(function* (server: Server, drainMaxMillis: number) {
+  const closed = yield* Deferred.make<void>()
+  server.close(() => Deferred.doneUnsafe(closed, Exit.void))
+  const patience = yield* Effect.sync(() => server.closeAllConnections()).pipe(
+    Effect.delay(drainMaxMillis),
+    Effect.interruptible,
+    Effect.forkDetach,
+  )
+  yield* Deferred.await(closed)
+  yield* Fiber.interrupt(patience)
+})
 
 const serve = Effect.gen(function* () {
   const configuration = yield* Configuration

@@ -58,7 +58,7 @@ export const testServerWith = (settings: Readonly<Record<string, string>>) => se
 /** A server whose orders are placed by this double. */
 export const testServerPlacing = (place: Orders["Service"]["place"]) =>
   serverOver(
-    {},
+    { HEDONIFY_ORDER_DEADLINE: "1 second" },
     httpLayer.pipe(
       Layer.provide(
         Layer.effect(
