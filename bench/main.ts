@@ -10,9 +10,10 @@ import packageJson from "../package.json" with { type: "json" }
 import { CannotStart } from "../src/platform/CannotStart.ts"
 import { hotProduct } from "./hotProduct/hotProduct.ts"
 import { http } from "./http/http.ts"
+import { latency } from "./latency.ts"
 
-const benchmarks = { "hot-product": hotProduct, http } as const
-const names = ["hot-product", "http"] as const
+const benchmarks = { "hot-product": hotProduct, http, latency } as const
+const names = ["hot-product", "http", "latency"] as const
 
 const name = Argument.Literals("name", names).pipe(
   Argument.withDescription("Which to run; all of them when none is named"),
