@@ -17,7 +17,8 @@ import {
   type Plan,
   unitsName,
 } from "../../src/inventory/planner.ts"
-import type { Applied, KnownHold, ProductState } from "../../src/inventory/ShardStore.ts"
+import type { KnownHold, ProductState } from "../../src/domain/batch.ts"
+import type { Applied } from "../../src/inventory/ShardStore.ts"
 import type { ModelLine, Verdict, World } from "./referenceModel.ts"
 import { callerId, nowMillis, remoteProductId, type Scene } from "./worlds.ts"
 

@@ -8,14 +8,8 @@ import { randomUUID } from "node:crypto"
 import type { HeldPart, IdempotencyKey, Release, Restock, Return } from "../../src/domain/commands.ts"
 import { AttemptId, CallerId, OrderId, ProductId, type Shard, StockMovementId } from "../../src/domain/ids.ts"
 import { isLive } from "../../src/domain/order.ts"
-import type {
-  Applied,
-  BatchWrite,
-  HoldExtension,
-  HoldWrite,
-  LineWrite,
-  OrderWrite,
-} from "../../src/inventory/ShardStore.ts"
+import type { BatchWrite, HoldExtension, HoldWrite, LineWrite, OrderWrite } from "../../src/domain/batch.ts"
+import type { Applied } from "../../src/inventory/ShardStore.ts"
 import { type ProductToSell, type Store, StoreUnderTest } from "./StoreUnderTest.ts"
 
 export const attempt = (number: number): AttemptId =>

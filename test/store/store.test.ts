@@ -7,7 +7,8 @@ import { Effect, type Layer } from "effect"
 import { randomUUID } from "node:crypto"
 import type { IdempotencyKey } from "../../src/domain/commands.ts"
 import { ProductId } from "../../src/domain/ids.ts"
-import type { Applied, BatchWrite, NotApplied, StoreRejected, StoreUnknown } from "../../src/inventory/ShardStore.ts"
+import type { BatchWrite } from "../../src/domain/batch.ts"
+import type { Applied, NotApplied, StoreRejected, StoreUnknown } from "../../src/inventory/ShardStore.ts"
 import {
   attempt,
   booksBalance,
@@ -715,6 +716,8 @@ for (const [name, implementation] of implementations) {
           )
           assert.deepStrictEqual(yield* writer.store.expiredHolds(3, 1), [release(oldest, { onlyExpired: true })])
           assert.deepStrictEqual(yield* writer.store.expiredHolds(2, 10), [])
+          const due = yield* writer.store.dueShards([2, 3])
+          assert.deepStrictEqual([due.includes(2), due.includes(3)], [false, true])
         }),
       )
     })
