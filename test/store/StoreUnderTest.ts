@@ -63,8 +63,9 @@ export class StoreUnderTest extends Context.Service<
     readonly rows: Effect.Effect<Rows>
   }
 >()("test/store/StoreUnderTest") {
-  static readonly memory = Layer.sync(StoreUnderTest, () => {
-    const database = new MemoryShardStore.MemoryDatabase(shards)
+  static readonly memory = Layer.sync(StoreUnderTest, () => this.inMemory(new MemoryShardStore.MemoryDatabase(shards)))
+
+  static inMemory(database: MemoryShardStore.MemoryDatabase): StoreUnderTest["Service"] {
     const { tables } = database
     return StoreUnderTest.of({
       first: MemoryShardStore.make(database),
@@ -89,7 +90,7 @@ export class StoreUnderTest extends Context.Service<
         customerUnits: tables.customerUnits.all(),
       })),
     })
-  })
+  }
 
   static readonly postgresNoDeps = Layer.effect(
     StoreUnderTest,
