@@ -30,8 +30,12 @@ export const makeBodyReader = <S extends Schema.ConstraintDecoder<unknown>>(
   return (request) => {
     const refusal = refusedByHeaders(request, tooLarge)
     if (refusal !== undefined) return Effect.fail(refusal)
-    return request.arrayBuffer.pipe(
-      Effect.provideService(HttpIncomingMessage.MaxBodySize, sizeMax),
+    // The server's own limit is in place for every request; only another one has to be provided.
+    const read =
+      sizeMaxBytes === bodySizeMaxBytes
+        ? request.arrayBuffer
+        : Effect.provideService(request.arrayBuffer, HttpIncomingMessage.MaxBodySize, sizeMax)
+    return read.pipe(
       Effect.mapError((error) => (isTooLarge(error) ? tooLarge : error)),
       Effect.flatMap((bytes) => Effect.fromResult(Result.flatMap(parseJson(bytes), decode))),
     )
