@@ -15,8 +15,20 @@ const below = {
   merchants: ["domain", "platform", "accounts"],
   catalogue: ["domain", "platform", "inventory", "accounts"],
   verification: ["domain", "platform"],
+  demo: ["domain", "platform", "verification"],
   http: ["domain", "platform", "inventory", "orders", "accounts", "merchants", "catalogue"],
-  commands: ["domain", "platform", "inventory", "orders", "accounts", "merchants", "catalogue", "verification", "http"],
+  commands: [
+    "domain",
+    "platform",
+    "inventory",
+    "orders",
+    "accounts",
+    "merchants",
+    "catalogue",
+    "verification",
+    "http",
+    "demo",
+  ],
 }
 
 /** Single files that a folder may import although their folder is not below it. */

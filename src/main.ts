@@ -7,9 +7,11 @@ import { Cause, Console, Effect, Exit, Runtime } from "effect"
 import { Command } from "effect/cli"
 import { existsSync } from "node:fs"
 import packageJson from "../package.json" with { type: "json" }
+import { demoCommand } from "./commands/demo.ts"
 import { migrateCommand } from "./commands/migrate.ts"
 import { seedCommand } from "./commands/seed.ts"
 import { serveCommand } from "./commands/serve.ts"
+import { verifyCommand } from "./commands/verify.ts"
 import { CannotStart } from "./platform/CannotStart.ts"
 
 // Before anything reads the environment, which wins where both have a name.
@@ -23,7 +25,7 @@ const teardown: Runtime.Teardown = (exit, onExit) => {
 
 Command.make("hedonify").pipe(
   Command.withDescription("Sells limited stock to a crowd and never sells a unit twice."),
-  Command.withSubcommands([serveCommand, migrateCommand, seedCommand]),
+  Command.withSubcommands([serveCommand, migrateCommand, seedCommand, verifyCommand, demoCommand]),
   Command.run({ version: packageJson.version }),
   Effect.tapError((error) => (error instanceof CannotStart ? Console.error(error.message) : Effect.void)),
   Effect.provide(NodeServices.layer),

@@ -55,14 +55,14 @@ const readOnlyClient = Layer.unwrap(
       startupParameters: { ...address.startupParameters, default_transaction_read_only: "on", work_mem: ruleMemory },
     }),
   ),
-).pipe(
-  Layer.catchTag("SqlError", (error) => Layer.effectDiscard(Effect.fail(cannotRead(error)))),
-  Layer.provide(DatabaseAddress.layer),
-  Layer.provide(Configuration.layer),
-)
+).pipe(Layer.provide(DatabaseAddress.layer), Layer.provide(Configuration.layer))
 
 export const verifyCommand = Command.make(
   "verify",
   { json: Flag.Boolean("json").pipe(Flag.withDescription("Print the result as JSON"), Flag.withDefault(false)) },
-  (options) => Effect.provide(run(options), readOnlyClient),
+  (options) =>
+    run(options).pipe(
+      Effect.provide(readOnlyClient),
+      Effect.catchTag("SqlError", (error) => Effect.fail(cannotRead(error))),
+    ),
 ).pipe(Command.withDescription("Check the promise over the whole database; exits with 1 where a rule is violated"))

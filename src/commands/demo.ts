@@ -1,0 +1,174 @@
+/**
+ * `hedonify demo`: a flash sale a person can watch, against a service of its own or the one at `--url`, and whether
+ * what everybody was told is what the service has. It ends with 1 where anything contradicts.
+ *
+ * Buyers share some two hundred accounts, each with keys of its own: a sign-up and a sign-in cost one password hash
+ * each, one at a time on two processors, so that 2,000 accounts take over a minute before a sale of a second.
+ */
+import { Clock, Console, Effect, Fiber, Option, Runtime, Schedule, Schema } from "effect"
+import { SecureRandom } from "effect/crypto"
+import { Command, Flag } from "effect/cli"
+import { productUnitsMax } from "../domain/bounds.ts"
+import { contradictions } from "../demo/audit.ts"
+import { drawCrowd, visit } from "../demo/crowd.ts"
+import { ownServer } from "../demo/ownServer.ts"
+import { progressLine, resultLines } from "../demo/report.ts"
+import { ShopClient } from "../demo/ShopClient.ts"
+import { verified } from "../demo/verification.ts"
+import { Configuration } from "../platform/Configuration.ts"
+import { demoAccounts } from "./demoCatalogue.ts"
+import { knownPassword } from "./seed.ts"
+
+const accountsMax = 200
+const buyersMax = 100_000
+/** Sockets at once, as of a proxy in front of the crowd; whoever has none waits, and its clock runs. */
+const connectionsMax = 512
+/** Sign-ups at once; fewer than the service lets wait for a password hash. */
+const signUpsAtOnce = 16
+const progressIntervalMillis = 100
+const contradictionsShownMax = 20
+
+/** The report has said everything; what is left is the exit code. */
+class Contradicted extends Schema.TaggedError<Contradicted>()("Contradicted", { message: Schema.String }) {
+  override readonly [Runtime.errorReported] = false
+}
+
+interface Sale {
+  readonly buyers: number
+  readonly units: number
+  readonly seed: number
+  readonly email: string
+  readonly password: string
+}
+
+/** Only where somebody watches; a log of a moving line is nobody's use. */
+const showLine = (line: string) =>
+  Effect.sync(() => {
+    if (process.stdout.isTTY) process.stdout.write(`\r\x1b[2K${line}`)
+  })
+
+const whileShowing = <A, E, R>(line: () => string, work: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const shown = yield* Effect.sync(line).pipe(
+      Effect.flatMap(showLine),
+      Effect.repeat(Schedule.spaced(progressIntervalMillis)),
+      Effect.forkChild,
+    )
+    return yield* work.pipe(Effect.ensuring(Effect.andThen(Fiber.interrupt(shown), showLine(""))))
+  })
+
+/** Accounts for the crowd, signed in. */
+const openAccounts = Effect.fnUntraced(function* (count: number) {
+  const client = yield* ShopClient
+  const run = SecureRandom.uuidV4Unsafe()
+  let opened = 0
+  const open = Effect.fnUntraced(function* (index: number) {
+    const email = `buyer-${run}-${index}@hedonify.example`
+    yield* client.signUp(email, run)
+    const token = yield* client.signIn(email, run)
+    opened += 1
+    return token
+  })
+  const indexes = Array.from({ length: count }, (_, index) => index)
+  return yield* whileShowing(
+    () => `  ${opened} of ${count} accounts opened`,
+    Effect.forEach(indexes, open, { concurrency: signUpsAtOnce }),
+  )
+})
+
+/** Everybody at once; the line counts what buyers were told. */
+const rush = Effect.fnUntraced(function* (sale: Sale, productId: string, tokens: ReadonlyArray<string>) {
+  const { buyers, seed, units } = sale
+  const crowd = yield* drawCrowd({ buyers, tokens, seed, keyPrefix: productId })
+  let done = 0
+  let unitsSold = 0
+  const one = (buyer: (typeof crowd)[number]) =>
+    Effect.tap(visit(buyer, productId), ({ told }) =>
+      Effect.sync(() => {
+        done += 1
+        if (told.some(({ _tag }) => _tag === "Bought")) unitsSold += buyer.quantity
+      }),
+    )
+  const startedAt = yield* Clock.monotonicTimeNanos
+  const visits = yield* whileShowing(
+    () => progressLine({ buyers, done, units, unitsSold }),
+    Effect.forEach(crowd, one, { concurrency: "unbounded" }),
+  )
+  return { visits, seconds: Number((yield* Clock.monotonicTimeNanos) - startedAt) / 1e9 }
+})
+
+const hold = Effect.fnUntraced(function* (sale: Sale) {
+  const client = yield* ShopClient
+  const merchant = yield* client.signIn(sale.email, sale.password)
+  const productId = yield* client.createProduct(merchant, `Flash sale of ${sale.units}`, sale.units)
+  const tokens = yield* openAccounts(Math.min(sale.buyers, accountsMax))
+  yield* Console.log(`${sale.buyers} buyers want ${sale.units} units (seed ${sale.seed}); the sale is open.`)
+  const { seconds, visits } = yield* rush(sale, productId, tokens)
+  const stock = yield* client.stockOf(productId)
+  const orders = (yield* Effect.forEach(tokens, client.ordersOf, { concurrency: signUpsAtOnce })).flat()
+  yield* Console.log(["", ...resultLines(visits, orders.length, stock, seconds), ""].join("\n"))
+  return { productId, wrong: contradictions(visits, orders, stock) }
+})
+
+/** The last word: what buyers were told against what the service has, and the service's own books. */
+const judge = Effect.fnUntraced(function* (productId: string, wrong: ReadonlyArray<string>) {
+  const verdict = yield* verified(productId)
+  yield* Console.log(
+    [
+      wrong.length === 0 ? "answers: every one agrees with the orders and the stock of the service." : "answers:",
+      ...wrong.slice(0, contradictionsShownMax).map((sentence) => `  ${sentence}`),
+      ...(wrong.length > contradictionsShownMax ? [`  and ${wrong.length - contradictionsShownMax} more`] : []),
+      ...verdict.lines,
+    ].join("\n"),
+  )
+  if (wrong.length > 0 || !verdict.holds) return yield* new Contradicted({ message: "The promise is broken." })
+})
+
+const against = (url: string, sale: Sale) =>
+  Effect.gen(function* () {
+    const { productId, wrong } = yield* hold(sale)
+    yield* judge(productId, wrong)
+  }).pipe(Effect.provide(ShopClient.layer(url, { connectionsMax })))
+
+const againstOwnServer = (sale: Sale) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      yield* Console.log("Starting a service with a database of its own.")
+      const { dataFolder, url } = yield* ownServer
+      const configuration = Configuration.layerOf({ HEDONIFY_DATA_DIR: dataFolder })
+      yield* against(url, sale).pipe(Effect.provide(configuration))
+    }),
+  )
+
+const flags = {
+  url: Flag.String("url").pipe(
+    Flag.withDescription("The service to sell on; without it the demo starts one and removes it afterwards"),
+    Flag.optional,
+  ),
+  buyers: Flag.Int("buyers").pipe(
+    Flag.withDescription("How many want to buy"),
+    Flag.withSchema(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: buyersMax }))),
+    Flag.withDefault(2_000),
+  ),
+  units: Flag.Int("units").pipe(
+    Flag.withDescription("How many units there are"),
+    Flag.withSchema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: productUnitsMax }))),
+    Flag.withDefault(500),
+  ),
+  seed: Flag.Int("seed").pipe(Flag.withDescription("Draws the same crowd again"), Flag.withDefault(1)),
+  email: Flag.String("merchant-email").pipe(
+    Flag.withDescription("An approved merchant at --url"),
+    Flag.withDefault(demoAccounts.merchant.email),
+  ),
+  password: Flag.String("merchant-password").pipe(
+    Flag.withDescription("Its password"),
+    Flag.withDefault(knownPassword),
+  ),
+}
+
+export const demoCommand = Command.make("demo", flags, ({ url, ...sale }) =>
+  Option.match(url, {
+    onNone: () => againstOwnServer(sale),
+    onSome: (given) => against(given.replace(/\/+$/, ""), sale).pipe(Effect.provide(Configuration.layer)),
+  }),
+).pipe(Command.withDescription("Hold a flash sale that you can watch, and check every answer against the books"))
