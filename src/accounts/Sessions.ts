@@ -13,6 +13,7 @@ import {
   emailFailureRefillMillis,
   emailFailuresBurst,
   failureBucketsMax,
+  principalLookupMaxMillis,
   principalsMax,
   principalTtlMillis,
   sessionPruneIntervalMillis,
@@ -20,6 +21,7 @@ import {
 } from "./accountBounds.ts"
 import {
   badCredentials,
+  busy,
   unauthenticated,
   type BadCredentials,
   type Busy,
@@ -56,7 +58,7 @@ export class Sessions extends Context.Service<
     /** A session without a password: for what the service itself sets up, such as its demonstration. */
     readonly open: (accountId: AccountId) => Effect.Effect<OpenedSession, SqlError.SqlError>
     readonly signOut: (sessionId: SessionId) => Effect.Effect<void, SqlError.SqlError>
-    readonly authenticate: (token: string) => Effect.Effect<Principal, Unauthenticated | SqlError.SqlError>
+    readonly authenticate: (token: string) => Effect.Effect<Principal, Unauthenticated | Busy | SqlError.SqlError>
     /** To be called after any change of roles, memberships or merchants' status has been committed. */
     readonly rolesChanged: Effect.Effect<void>
   }
@@ -69,7 +71,12 @@ export class Sessions extends Context.Service<
       const tokens = yield* Tokens
       const failures = makeSignInFailures()
 
-      const principals = yield* Cache.makeWith(loadPrincipal(sql), {
+      const lookup = (sessionId: SessionId) =>
+        Effect.timeoutOrElse(loadPrincipal(sql)(sessionId), {
+          duration: principalLookupMaxMillis,
+          orElse: () => Effect.fail(busy),
+        })
+      const principals = yield* Cache.makeWith(lookup, {
         capacity: principalsMax,
         timeToLive: (exit) => (Exit.isSuccess(exit) ? principalTtlMillis : 0),
       })

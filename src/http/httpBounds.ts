@@ -11,3 +11,5 @@ export const keepAliveMillis = 65_000
 export const connectionsMax = 10_000
 /** What an answer may take beyond the order deadline when the service stops; then its connection is closed. */
 export const drainMarginMillis = 500
+/** What anything but an order may take; orders and stock movements have a deadline of their own. */
+export const workMaxMillis = 10_000

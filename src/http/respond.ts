@@ -6,6 +6,7 @@ import { Cause, Context, Effect, type Fiber } from "effect"
 import { HttpServerError, HttpServerRequest, HttpServerResponse, ProblemDetails } from "effect/http"
 import { HttpApiError } from "effect/http-api"
 import { SqlError } from "effect/sql"
+import { busy } from "../accounts/accountRefusals.ts"
 import { bodySizeMaxBytes } from "../domain/bounds.ts"
 import {
   type Failure,
@@ -18,6 +19,9 @@ import {
 import { RequestId } from "./RequestId.ts"
 import { allowedMethods } from "./routes.ts"
 import { fieldErrors } from "./fieldErrors.ts"
+import { workMaxMillis } from "./httpBounds.ts"
+
+const outcomeUnknown: Refusal = { code: "outcome_unknown" }
 
 export const problemResponse = (refusal: Refusal, requestId: string): HttpServerResponse.HttpServerResponse => {
   const sketch = sketchOf(refusal)
@@ -59,6 +63,17 @@ const logged = <A>(failure: Failure, refusal: Refusal, requestId: string, result
   const log = refusal.code === "internal" ? Effect.logError : Effect.logWarning
   return log("A request could not be served", failure).pipe(Effect.annotateLogs({ requestId }), Effect.as(result))
 }
+
+/** As `answering`, for work that has no deadline of its own: a database that says nothing keeps no caller for long. */
+export const answeringInTime = <A, R>(
+  work: Effect.Effect<A, Failure, R>,
+): Effect.Effect<A | HttpServerResponse.HttpServerResponse, never, R> =>
+  answering(
+    Effect.timeoutOrElse(work, {
+      duration: workMaxMillis,
+      orElse: () => Effect.withFiber((fiber) => Effect.fail(writes(requestOf(fiber)) ? outcomeUnknown : busy)),
+    }),
+  )
 
 /** Runs a handler's work and answers its failures as problems. */
 export const answering = <A, R>(

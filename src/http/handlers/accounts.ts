@@ -12,7 +12,7 @@ import { type AccountView, SignIn, SignUp } from "../contract/accounts.ts"
 import { Api } from "../contract/Api.ts"
 import { CurrentPrincipal } from "../contract/authorization.ts"
 import { makeBodyReader } from "../requestBody.ts"
-import { answering } from "../respond.ts"
+import { answeringInTime } from "../respond.ts"
 
 const readSignUp = makeBodyReader(SignUp)
 const readSignIn = makeBodyReader(SignIn)
@@ -50,8 +50,8 @@ export const accountsHandlers = HttpApiBuilder.group(
     })
 
     return handlers
-      .handleRaw("signUp", ({ request }) => answering(signUp(request)))
-      .handleRaw("signIn", ({ request }) => answering(signIn(request)))
+      .handleRaw("signUp", ({ request }) => answeringInTime(signUp(request)))
+      .handleRaw("signIn", ({ request }) => answeringInTime(signIn(request)))
   }),
 )
 
@@ -62,7 +62,7 @@ export const sessionsHandlers = HttpApiBuilder.group(
     const sessions = yield* Sessions
     return handlers
       .handle("signOut", () =>
-        answering(Effect.flatMap(CurrentPrincipal, (principal) => sessions.signOut(principal.sessionId))),
+        answeringInTime(Effect.flatMap(CurrentPrincipal, (principal) => sessions.signOut(principal.sessionId))),
       )
       .handle("me", () => Effect.map(CurrentPrincipal, (principal) => accountView(principal.account)))
   }),

@@ -12,7 +12,7 @@ import { Api } from "../contract/Api.ts"
 import { CurrentPrincipal } from "../contract/authorization.ts"
 import { ApplyAsMerchant } from "../contract/merchants.ts"
 import { makeBodyReader } from "../requestBody.ts"
-import { answering } from "../respond.ts"
+import { answeringInTime } from "../respond.ts"
 
 const readApplication = makeBodyReader(ApplyAsMerchant)
 
@@ -47,8 +47,8 @@ export const merchantsHandlers = HttpApiBuilder.group(
     })
 
     return handlers
-      .handleRaw("apply", ({ request }) => answering(apply(request)))
-      .handle("list", ({ query }) => answering(list(query)))
-      .handle("approve", ({ params }) => answering(approve(params.id)))
+      .handleRaw("apply", ({ request }) => answeringInTime(apply(request)))
+      .handle("list", ({ query }) => answeringInTime(list(query)))
+      .handle("approve", ({ params }) => answeringInTime(approve(params.id)))
   }),
 )

@@ -18,7 +18,7 @@ import { BatchedOrder, type BatchResult, OrderBatchEnvelope, type OrderView, Pla
 import { type Failure, problemOf, type RequestRefusal, sketchOf } from "../problems.ts"
 import { RequestId } from "../RequestId.ts"
 import { makeBodyReader, makeDecoder } from "../requestBody.ts"
-import { answering, refusalOfFailure } from "../respond.ts"
+import { answering, answeringInTime, refusalOfFailure } from "../respond.ts"
 
 const readOrder = makeBodyReader(PlaceOrder)
 const readBatch = makeBodyReader(OrderBatchEnvelope, batchBodySizeMaxBytes)
@@ -142,7 +142,7 @@ export const ordersHandlers = HttpApiBuilder.group(
     return handlers
       .handleRaw("place", ({ headers, request }) => answering(place(request, headers["idempotency-key"])))
       .handleRaw("placeMany", ({ request }) => answering(placeMany(request)))
-      .handle("list", ({ query }) => answering(list(query)))
-      .handle("get", ({ params }) => answering(get(params.id)))
+      .handle("list", ({ query }) => answeringInTime(list(query)))
+      .handle("get", ({ params }) => answeringInTime(get(params.id)))
   }),
 )

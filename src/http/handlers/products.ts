@@ -16,7 +16,7 @@ import { Api } from "../contract/Api.ts"
 import { CurrentPrincipal } from "../contract/authorization.ts"
 import { CreateProduct, MoveStock, type ProductView, type StockMovementView } from "../contract/products.ts"
 import { makeBodyReader } from "../requestBody.ts"
-import { answering } from "../respond.ts"
+import { answeringInTime } from "../respond.ts"
 
 const isoTime = (millis: number): string => DateTime.formatIso(DateTime.makeUnsafe(millis))
 
@@ -56,9 +56,9 @@ export const productsHandlers = HttpApiBuilder.group(
     })
 
     return handlers
-      .handle("get", ({ headers, params }) => answering(get(params.id, headers["if-none-match"])))
+      .handle("get", ({ headers, params }) => answeringInTime(get(params.id, headers["if-none-match"])))
       .handle("list", ({ query }) =>
-        answering(
+        answeringInTime(
           products.list({
             limit: query.limit ?? pageSizeDefault,
             startingAfter: query.starting_after ?? null,
@@ -166,10 +166,10 @@ export const productEditingHandlers = HttpApiBuilder.group(
     })
 
     return handlers
-      .handleRaw("create", ({ request }) => answering(create(request)))
+      .handleRaw("create", ({ request }) => answeringInTime(create(request)))
       .handleRaw("moveStock", ({ headers, params, request }) =>
-        answering(moveStock(request, params.id, headers["idempotency-key"])),
+        answeringInTime(moveStock(request, params.id, headers["idempotency-key"])),
       )
-      .handle("listMovements", ({ params, query }) => answering(listMovements(params.id, query)))
+      .handle("listMovements", ({ params, query }) => answeringInTime(listMovements(params.id, query)))
   }),
 )
