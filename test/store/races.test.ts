@@ -25,7 +25,7 @@ import {
   stockOf,
   takeOver,
 } from "./selling.ts"
-import { StoreUnderTest } from "./StoreUnderTest.ts"
+import { type ProductToSell, StoreUnderTest } from "./StoreUnderTest.ts"
 
 type Needs = StoreUnderTest | DatabaseAddress | PgClient.PgClient | Scope.Scope
 
@@ -291,6 +291,32 @@ layer(StoreUnderTest.postgres, { excludeTestServices: true })("two writers on Po
         }
         const taken = 20_000 - (yield* stockOf(lamp)).available - (yield* stockOf(chair)).available
         assert.strictEqual(taken, raceRounds * 20)
+      }),
+    )
+
+    behaves(
+      "two batches stopped in the middle of the same keys, given in opposite order, do not lock each other out",
+      Effect.gen(function* () {
+        const { first, second } = yield* StoreUnderTest
+        const [lamp, chair] = [yield* sell(), yield* sell({ shard: 1 })]
+        const [home, away] = [yield* takeOver(first, 0), yield* takeOver(second, 1)]
+        const keys = Array.from({ length: 3 }, newKey).toSorted((left, right) => (left.caller < right.caller ? -1 : 1))
+        const middle = keys[1] ?? assert.fail("no key in the middle")
+        const stop = yield* openTransaction(`insert into orders
+          (id, caller, key, fingerprint, home_shard, total, currency, created_at, expires_at)
+          values (gen_random_uuid(), '${middle.caller}', '${middle.key}', decode('${middle.fingerprint}', 'hex'), 0, 0, 'EUR',
+            now(), now() + interval '1 minute')`)
+        const ordersOf = (product: ProductToSell, given: typeof keys) =>
+          given.map((key) => order([[product, 1]], { key }))
+        const here = yield* Effect.forkChild(home.write({ form: "guarded", orders: ordersOf(lamp, keys) }))
+        yield* waitingWriters(1)
+        const there = yield* Effect.forkChild(
+          away.write({ form: "guarded", orders: ordersOf(chair, keys.toReversed()) }),
+        )
+        yield* waitingWriters(2)
+        yield* stop.end
+        const unplaced = [yield* Fiber.join(here), yield* Fiber.join(there)].map((applied) => applied.unplaced.length)
+        assert.deepStrictEqual(unplaced, [0, 3])
       }),
     )
 

@@ -503,6 +503,11 @@ for (const [name, implementation] of implementations) {
             [changed({ quantity: 2 })],
             [changed({ unitPrice: 99 })],
           ].map((parts) => order([[lamp, 1]], { ...orderOf(held), held: parts }))
+          const otherRequest = order([[lamp, 1]], {
+            key: { ...held.command, fingerprint: newKey().fingerprint },
+            held: [part],
+          })
+          variants.push(otherRequest)
           const late = order([[lamp, 1]], { ...orderOf(over), held: [heldPart(over, 1)] })
           for (const form of ["plain", "guarded"] as const) {
             for (const tried of [...variants, late]) {
