@@ -50,6 +50,8 @@ create table products (
 );
 create index products_of_merchant on products (merchant_id, id);
 create index products_of_shard on products (shard);
+-- What GET /v1/products?q= looks in: the beginnings of words of the name.
+create index products_by_words on products using gin (to_tsvector('simple', name));
 
 -- Narrow, and updated by the shard's writer alone, so that an open edit of a product never stalls its sale. No index
 -- mentions available, so nearly every update stays on its page (HOT); in_stock changes only at zero.

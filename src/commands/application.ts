@@ -6,7 +6,6 @@
  * the mailboxes are drained while the database is still there.
  */
 import { Duration, Effect, Layer } from "effect"
-import { SecureRandom } from "effect/crypto"
 import { Inventory, sweeper } from "../inventory/Inventory.ts"
 import { OrderCoordinator } from "../inventory/OrderCoordinator.ts"
 import * as PostgresShardStore from "../inventory/PostgresShardStore.ts"
@@ -17,6 +16,7 @@ import { SingleOwner } from "../inventory/SingleOwner.ts"
 import { WriterConnections } from "../inventory/writerConnections.ts"
 import { Orders } from "../orders/Orders.ts"
 import { Configuration } from "../platform/Configuration.ts"
+import * as SecureRandom from "../platform/secureRandom.ts"
 
 /** How long accepted commands may take to be decided at the end; nobody waits longer than an order's deadline. */
 const drainMaxSeconds = 10
@@ -50,6 +50,6 @@ export const application = Layer.unwrap(
     return Layer.mergeAll(
       Orders.layer(settings).pipe(Layer.provide(OrderCoordinator.layer)),
       Restocking.layer(settings),
-    ).pipe(Layer.provideMerge(owned), Layer.provide(SecureRandom.layerWebCrypto))
+    ).pipe(Layer.provideMerge(owned), Layer.provide(SecureRandom.layer))
   }),
 )

@@ -6,7 +6,7 @@ import { Schema } from "effect"
 import { priceAmountMax } from "./bounds.ts"
 
 export const Currency = Schema.String.check(
-  Schema.isPattern(/^[A-Z]{3}$/, { description: "an ISO 4217 code in capitals, such as EUR" }),
+  Schema.isPattern(/^[A-Z]{3}$/u, { description: "an ISO 4217 code in capitals, such as EUR" }),
 )
 export type Currency = typeof Currency.Type
 
