@@ -7,9 +7,9 @@
  * refusal, or a retry is refused by its own first attempt; what was held for nothing is released by its own attempt
  * only, and never while the order may still be placed.
  */
-import { Context, Deferred, Effect, type Exit, Layer } from "effect"
+import { Clock, Context, Deferred, Effect, type Exit, Layer } from "effect"
 import { SecureRandom } from "effect/crypto"
-import { coordinatedOrdersMax, holdTtlMillis } from "../domain/bounds.ts"
+import { coordinatedOrdersMax, holdTtlMillis, orderDeadlineDefaultMillis } from "../domain/bounds.ts"
 import type { HeldPart, IdempotencyKey, Reserve, ReserveOutcome, SoldLine } from "../domain/commands.ts"
 import { AttemptId, type ProductId, type Shard } from "../domain/ids.ts"
 import type { RequestedLine } from "../domain/order.ts"
@@ -69,21 +69,23 @@ const make = Effect.gen(function* () {
       : refused({ code: "idempotency_key_reused" })
   })
 
-  const release = (
+  /** Gives back what this attempt holds, behind whatever is under way, and with time of its own. */
+  const release = Effect.fnUntraced(function* (
     request: OrderRequest,
     attempt: AttemptId,
     holds: ReadonlyMap<Shard, ReadonlyArray<ProductId>>,
-    deadlineMillis: number,
-  ) =>
-    Effect.forEach(
+  ) {
+    const deadlineMillis = (yield* Clock.currentTimeMillis) + orderDeadlineDefaultMillis
+    const { caller, fingerprint, key } = request
+    yield* Effect.forEach(
       holds,
       ([shard, productIds]) => {
-        const { caller, fingerprint, key } = request
         const command = { _tag: "Release", caller, fingerprint, key, attempt, productIds, onlyExpired: false } as const
-        return inventory.submit(shard, command, deadlineMillis)
+        return Effect.option(inventory.submit(shard, command, deadlineMillis))
       },
       { concurrency: "unbounded", discard: true },
-    ).pipe(Effect.option, Effect.forkIn(scope))
+    ).pipe(Effect.forkIn(scope))
+  })
 
   const across = Effect.fnUntraced(function* (
     request: OrderRequest,
@@ -96,7 +98,7 @@ const make = Effect.gen(function* () {
     if (earlier !== null) return earlier
     const parts: Array<HeldPart & { readonly lines: ReadonlyArray<SoldLine> }> = []
     const holds = new Map<Shard, ReadonlyArray<ProductId>>()
-    const letGo = Effect.suspend(() => release(request, attempt, holds, deadlineMillis))
+    const letGo = Effect.suspend(() => release(request, attempt, holds))
 
     const others = [...shards.keys()].filter((shard) => shard !== homeShard).sort((left, right) => right - left)
     for (const shard of others) {
