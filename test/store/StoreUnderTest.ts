@@ -63,13 +63,17 @@ export class StoreUnderTest extends Context.Service<
     readonly rows: Effect.Effect<Rows>
   }
 >()("test/store/StoreUnderTest") {
-  static readonly memory = Layer.sync(StoreUnderTest, () => this.inMemory(new MemoryShardStore.MemoryDatabase(shards)))
+  static readonly memory = Layer.effect(
+    StoreUnderTest,
+    Effect.suspend(() => this.inMemory(new MemoryShardStore.MemoryDatabase(shards))),
+  )
 
-  static inMemory(database: MemoryShardStore.MemoryDatabase): StoreUnderTest["Service"] {
+  static readonly inMemory = Effect.fnUntraced(function* (database: MemoryShardStore.MemoryDatabase) {
     const { tables } = database
+    const writer = Effect.provide(ShardStore, Layer.fresh(MemoryShardStore.layer(database)))
     return StoreUnderTest.of({
-      first: MemoryShardStore.make(database),
-      second: MemoryShardStore.make(database),
+      first: yield* writer,
+      second: yield* writer,
       createProduct: (product) =>
         Effect.sync(() =>
           database.createProduct({ ...product, ...plainProduct }, StockMovementId.make(randomUUID()), 0),
@@ -90,7 +94,7 @@ export class StoreUnderTest extends Context.Service<
         customerUnits: tables.customerUnits.all(),
       })),
     })
-  }
+  })
 
   static readonly postgresNoDeps = Layer.effect(
     StoreUnderTest,

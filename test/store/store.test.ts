@@ -504,7 +504,7 @@ for (const [name, implementation] of implementations) {
             [changed({ unitPrice: 99 })],
           ].map((parts) => order([[lamp, 1]], { ...orderOf(held), held: parts }))
           const otherRequest = order([[lamp, 1]], {
-            key: { ...held.command, fingerprint: newKey().fingerprint },
+            key: { ...newKey(), caller: held.command.caller, key: held.command.key },
             held: [part],
           })
           variants.push(otherRequest)

@@ -15,8 +15,9 @@ const behaves = (
 ) =>
   it.effect(sentence, () => {
     const database = new MemoryShardStore.MemoryDatabase(2)
-    const store = StoreUnderTest.inMemory(database)
-    return Effect.andThen(test(database), booksBalance).pipe(Effect.provideService(StoreUnderTest, store))
+    return Effect.andThen(test(database), booksBalance).pipe(
+      Effect.provideServiceEffect(StoreUnderTest, StoreUnderTest.inMemory(database)),
+    )
   })
 
 const fated = (fate: MemoryShardStore.Fate): MemoryShardStore.Weather => ({
