@@ -1,8 +1,10 @@
 import { NodeServices } from "@effect/platform-node"
+import { PgConnection } from "@effect/sql-pg"
 import { assert, layer } from "@effect/vitest"
 import { Context, Effect, Fiber, Layer, type Scope } from "effect"
 import { once } from "node:events"
 import { type OrderAnswer, type OrderRequest, ShopClient } from "../../src/demo/ShopClient.ts"
+import * as EmbeddedPostgres from "../../src/platform/embeddedPostgres.ts"
 import {
   assertSameOrders,
   assertVerified,
@@ -127,12 +129,16 @@ layer(stage, { excludeTestServices: true, timeout: "120 seconds" })("the process
     Effect.gen(function* () {
       const { folder, start } = yield* Stage
       const service = yield* start()
+      const ready = Effect.map(readiness(service.url), (status) => status === 200)
       yield* Effect.gen(function* () {
         const client = yield* ShopClient
         const { productId, token } = yield* openShop(1_000_000)
         const before = yield* ordersIn(token)
         const ledger = makeLedger()
-        const outage = Effect.gen(function* () {
+        const outages = Effect.gen(function* () {
+          yield* ledger.afterAnswers(50)
+          yield* endEverySession(folder)
+          yield* until("the service is ready after its sessions were ended", ready)
           yield* ledger.afterAnswers(50)
           const postmaster = postmasterOf(folder)
           assert.isDefined(postmaster)
@@ -141,26 +147,23 @@ layer(stage, { excludeTestServices: true, timeout: "120 seconds" })("the process
             "the service says it is not ready",
             Effect.map(readiness(service.url), (s) => s === 503),
           )
-          yield* until(
-            "the service is ready again",
-            Effect.map(readiness(service.url), (s) => s === 200),
-          )
+          yield* until("the service is ready again", ready)
           yield* ledger.afterAnswers(50)
         })
-        yield* whileBuying(ledger, { token, productId }, { buyers: 8 }, outage)
-        const refusals = ledger.entries.filter(({ answer }) => answer._tag !== "Placed").map(({ answer }) => answer)
-        assert.isNotEmpty(refusals)
-        for (const answer of refusals) {
+        yield* whileBuying(ledger, { token, productId }, { buyers: 8 }, outages)
+
+        const refused = ledger.entries.filter(({ answer }) => answer._tag !== "Placed")
+        assert.isNotEmpty(refused)
+        for (const { answer } of refused) {
           assert.isTrue(answer._tag === "AskAgain" && answer.saidWhen, JSON.stringify(answer))
         }
-        const unknown = ledger.entries.filter(
-          ({ answer }) => answer._tag === "AskAgain" && answer.code === "outcome_unknown",
-        )
+        const unknown = refused.filter(({ answer }) => answer._tag === "AskAgain" && answer.code === "outcome_unknown")
         const settled = makeLedger()
         yield* Effect.forEach(unknown, ({ request }) => settled.place(request), { discard: true })
         const known = new Set([...before, ...confirmedIds(ledger), ...confirmedIds(settled)])
         assertSameOrders(known, yield* ordersIn(token))
-        assert.isAbove((yield* client.stockOf(productId)).available, 0)
+        const { available, stocked } = yield* client.stockOf(productId)
+        assert.strictEqual(stocked - available, known.size - before.size)
       }).pipe(Effect.provide(shop(service.url)))
       yield* assertVerified(folder)
       yield* stop(service)
@@ -239,6 +242,18 @@ layer(stage, { excludeTestServices: true, timeout: "120 seconds" })("the process
     }),
   )
 })
+
+/** As an administrator would, and as a failover does. */
+const endEverySession = (folder: string) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const address = yield* EmbeddedPostgres.acquire({ dataFolder: `${folder}/.data`, fsync: true })
+      const connection = yield* PgConnection.make(address)
+      yield* connection.query(
+        "select pg_terminate_backend(pid) from pg_stat_activity where datname = 'hedonify' and pid <> pg_backend_pid()",
+      )
+    }),
+  )
 
 const collectedHeapBytes = ({ child }: Service) =>
   Effect.promise(async () => {
