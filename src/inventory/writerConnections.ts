@@ -6,7 +6,7 @@
  * `Silent`, and never in a cancel that leaves the outcome open.
  */
 import { PgClient, PgConnection } from "@effect/sql-pg"
-import { Context, Effect, Exit, Fiber, Layer, Schema, Scope } from "effect"
+import { Context, Deferred, Effect, Exit, Fiber, Layer, Schema, Scope } from "effect"
 import type { SqlError } from "effect/sql"
 import { commitSilenceMaxMillis, factsSilenceMaxMillis, takeoverLockMaxMillis } from "../domain/bounds.ts"
 import type { Shard } from "../domain/ids.ts"
@@ -64,6 +64,7 @@ export class WriterConnections extends Context.Service<
       const address = yield* DatabaseAddress
       const pool = yield* PgClient.PgClient
       const opened = new Map<Shard, Open>()
+      const opening = new Map<Shard, Deferred.Deferred<Open, NotSent>>()
       const config: PgConnection.Config = {
         ...address,
         applicationName: "hedonify writer",
@@ -72,19 +73,33 @@ export class WriterConnections extends Context.Service<
       }
       const open = PgConnection.make(config)
 
-      const connectionOf = Effect.fnUntraced(function* (shard: Shard) {
-        const existing = opened.get(shard)
-        if (existing !== undefined) return existing
+      const openFor = Effect.fnUntraced(function* (shard: Shard) {
         const scope = yield* Scope.make()
         const connection = yield* open.pipe(
           Scope.provide(scope),
           Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))),
           Effect.mapError(({ message }) => new NotSent({ message })),
         )
-        const made = { connection, scope }
+        const made: Open = { connection, scope }
         opened.set(shard, made)
         return made
       })
+      /** The writer and the sweeper may both come first; they get the same connection. */
+      const connectionOf = (shard: Shard): Effect.Effect<Open, NotSent> =>
+        Effect.suspend(() => {
+          const existing = opened.get(shard)
+          if (existing !== undefined) return Effect.succeed(existing)
+          const underWay = opening.get(shard)
+          if (underWay !== undefined) return Deferred.await(underWay)
+          const answer = Deferred.makeUnsafe<Open, NotSent>()
+          opening.set(shard, answer)
+          return openFor(shard).pipe(
+            Effect.onExit((exit) => {
+              opening.delete(shard)
+              return Deferred.done(answer, exit)
+            }),
+          )
+        })
       const forget = (shard: Shard, { scope }: Open): Effect.Effect<void> =>
         Effect.suspend(() => {
           if (opened.get(shard)?.scope === scope) opened.delete(shard)
