@@ -20,7 +20,7 @@ import { openShop, shopSettings, verifySold } from "./http/shop.ts"
 import { compare, publish, serverFacts } from "./report.ts"
 import { median } from "./statistics.ts"
 
-const roundsDefault = 7
+const roundsDefault = 5
 const roundSeconds = 1
 const bar = 2.5
 /** A shard the service does not know of, and so leaves alone. */

@@ -18,7 +18,7 @@ import { ordersPerSecond, type Round, type Strategy, unitsStocked, verifyBooks }
 
 const callerCounts = [64, 256, 1024] as const
 const rivalConcurrencies = [4, 16, 64] as const
-const roundSeconds = 1
+const roundSeconds = 0.8
 const roundsDefault = 5
 /** Enough for the code to be compiled and the connections to have their plans. */
 const warmUpOrders = { ours: 20_000, rival: 300 } as const

@@ -19,6 +19,7 @@ import { IdempotencyKey } from "../../src/http/contract/text.ts"
 import { orderView } from "../../src/http/handlers/orders.ts"
 import { makeBodyReader } from "../../src/http/requestBody.ts"
 import { answering } from "../../src/http/respond.ts"
+import * as secureRandom from "../../src/platform/secureRandom.ts"
 import * as Telemetry from "../../src/platform/telemetry.ts"
 
 class Api extends HttpApi.make("echo").add(
@@ -33,12 +34,14 @@ class Api extends HttpApi.make("echo").add(
 ) {}
 
 const readOrder = makeBodyReader(PlaceOrder)
-const newId = (): string => SecureRandom.uuidV7Unsafe()
-const merchantId = MerchantId.make(newId())
-const caller = CallerId.make(newId())
+const merchantId = MerchantId.make(SecureRandom.uuidV7Unsafe())
+const caller = CallerId.make(SecureRandom.uuidV7Unsafe())
 const unitPrice = { amount: 1000, currency: "EUR" }
 
-const place = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+const place = Effect.fnUntraced(function* (
+  random: SecureRandom.SecureRandom["Service"],
+  request: HttpServerRequest.HttpServerRequest,
+) {
   const wanted = yield* readOrder(request)
   const createdAtMillis = yield* Clock.currentTimeMillis
   const lines = mergeLines(wanted.lines).map(({ productId, quantity }) => ({
@@ -51,7 +54,7 @@ const place = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServer
   }))
   const amount = lines.reduce((sum, line) => sum + line.lineTotal.amount, 0)
   const view = orderView({
-    id: OrderId.make(newId()),
+    id: OrderId.make(yield* random.uuidV7()),
     caller,
     customerRef: null,
     homeShard: 0,
@@ -70,14 +73,16 @@ const place = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServer
 })
 
 const handlers = HttpApiBuilder.group(Api, "orders", (group) =>
-  Effect.succeed(group.handleRaw("place", ({ request }) => answering(place(request)))),
+  Effect.map(SecureRandom.SecureRandom, (random) =>
+    group.handleRaw("place", ({ request }) => answering(place(random, request))),
+  ),
 )
 
 const announced = Layer.effectDiscard(
   Effect.flatMap(HttpServer.HttpServer, ({ address }) => Console.log(`serves ${HttpServer.formatAddress(address)}`)),
 )
 
-const routes = HttpApiBuilder.layer(Api).pipe(Layer.provide(handlers))
+const routes = HttpApiBuilder.layer(Api).pipe(Layer.provide(handlers), Layer.provide(secureRandom.layer))
 
 announced.pipe(
   Layer.provideMerge(HttpRouter.serve(routes, { disableListenLog: true, disableLogger: true })),
