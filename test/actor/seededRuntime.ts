@@ -5,7 +5,7 @@
  * Must stay true: nothing of the host gets in (no timer, promise or clock), so that the same seed is the same run to
  * the letter; tasks of one fiber keep their order, as they do in production.
  */
-import { type Clock, Duration, Effect, type Exit, type Fiber, Scheduler } from "effect"
+import { type Clock, Duration, Effect, type Exit, type Fiber, type Scheduler } from "effect"
 import type { Chance } from "./chance.ts"
 
 export interface SeededOptions {
@@ -19,6 +19,9 @@ export interface SeededOptions {
   readonly stepsMax: number
   readonly millisMax: number
 }
+
+/** How long a machine may be too busy to go on with anything. */
+const stallMaxMillis = 1_000
 
 interface Timer {
   readonly dueMillis: number
@@ -53,7 +56,6 @@ export class SeededRuntime implements Scheduler.Scheduler, Clock.Clock {
   readonly #timers: Array<Timer> = []
   #nowMillis: number
   #steps = 0
-  #stalls = 0
   #digest = 0x811c9dc5
 
   constructor(options: SeededOptions) {
@@ -63,11 +65,6 @@ export class SeededRuntime implements Scheduler.Scheduler, Clock.Clock {
 
   get steps(): number {
     return this.#steps
-  }
-
-  /** How often time went on under somebody's feet. */
-  get stalls(): number {
-    return this.#stalls
   }
 
   /** Of all choices so far: equal for equal runs. */
@@ -112,24 +109,20 @@ export class SeededRuntime implements Scheduler.Scheduler, Clock.Clock {
   /** Runs the program to its end. Throws `NeverEnds` where there is none, and whatever `afterStep` throws. */
   run<A, E>(program: Effect.Effect<A, E>, afterStep: () => void): Exit.Exit<A, E> {
     const fiber: Fiber.Fiber<A, E> = Effect.runFork(program, { scheduler: this })
-    let exit: Exit.Exit<A, E> | undefined
-    fiber.addObserver((ended) => {
-      exit = ended
-    })
-    while (exit === undefined) {
+    while (true) {
+      const exit = fiber.pollUnsafe()
+      if (exit !== undefined) return exit
       this.#step()
       afterStep()
     }
-    return exit
   }
 
   #step(): void {
     const { chance, millisMax, stallChance, startMillis, stepsMax } = this.#options
     this.#steps += 1
     if (this.#steps > stepsMax) throw new NeverEnds(`no end after ${stepsMax} steps`)
-    const stalls = this.#timers.length > 0 && chance.happens(stallChance)
+    const stalls = chance.happens(stallChance) && this.#dueMillis - this.#nowMillis <= stallMaxMillis
     if (this.#runnable.length === 0 || stalls) {
-      if (this.#runnable.length > 0) this.#stalls += 1
       this.#fireNext()
       if (this.#nowMillis - startMillis > millisMax) throw new NeverEnds(`no end after ${millisMax} ms`)
       return
@@ -142,11 +135,16 @@ export class SeededRuntime implements Scheduler.Scheduler, Clock.Clock {
     task?.()
   }
 
-  #fireNext(): void {
-    const [first] = this.#timers
-    if (first === undefined) throw new NeverEnds("nobody can run, and nothing will wake anybody")
-    let dueMillis = first.dueMillis
+  /** When the next timer is due. */
+  get #dueMillis(): number {
+    let dueMillis = Infinity
     for (const timer of this.#timers) if (timer.dueMillis < dueMillis) dueMillis = timer.dueMillis
+    return dueMillis
+  }
+
+  #fireNext(): void {
+    const dueMillis = this.#dueMillis
+    if (dueMillis === Infinity) throw new NeverEnds("nobody can run, and nothing will wake anybody")
     const due = this.#timers.filter((timer) => timer.dueMillis === dueMillis)
     const timer = this.#options.chance.pick(due)
     this.#timers.splice(this.#timers.indexOf(timer), 1)

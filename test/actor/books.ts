@@ -1,0 +1,83 @@
+/**
+ * What the rows alone must say at any instant, whoever wrote them: the balance of every product, one order a key, sums
+ * that are sums, limits that are kept. The same checks for the in-memory tables and for what PostgreSQL holds.
+ */
+import { assert } from "@effect/vitest"
+import type { ProductId } from "../../src/domain/ids.ts"
+import { isLive, type OrderStatus } from "../../src/domain/order.ts"
+
+interface Units {
+  readonly productId: ProductId
+  readonly quantity: number
+}
+
+export interface Books {
+  readonly products: ReadonlyArray<{ readonly productId: ProductId; readonly limitPerCustomer: number | null }>
+  readonly stock: ReadonlyArray<{ readonly productId: ProductId; readonly stocked: number; readonly available: number }>
+  readonly movements: ReadonlyArray<{ readonly productId: ProductId; readonly delta: number }>
+  readonly orders: ReadonlyArray<{
+    readonly orderId: string
+    readonly caller: string
+    readonly key: string
+    readonly status: OrderStatus
+    readonly total: number
+  }>
+  readonly orderLines: ReadonlyArray<Units & { readonly orderId: string; readonly unitPrice: number }>
+  readonly holds: ReadonlyArray<Units & { readonly customer: string }>
+  readonly pendingReturns: ReadonlyArray<Units & { readonly customer: string }>
+  readonly customerUnits: ReadonlyArray<{
+    readonly productId: ProductId
+    readonly customer: string
+    readonly units: number
+  }>
+}
+
+const addUp = (rows: ReadonlyArray<Units>): ReadonlyMap<ProductId, number> => {
+  const sums = new Map<ProductId, number>()
+  for (const { productId, quantity } of rows) sums.set(productId, (sums.get(productId) ?? 0) + quantity)
+  return sums
+}
+
+export const assertBooks = (books: Books): void => {
+  const live = new Set(books.orders.filter((order) => isLive(order.status)).map((order) => order.orderId))
+  const sold = addUp(books.orderLines.filter((line) => live.has(line.orderId)))
+  const held = addUp(books.holds)
+  const returning = addUp(books.pendingReturns)
+  const moved = addUp(books.movements.map(({ delta, productId }) => ({ productId, quantity: delta })))
+  for (const { available, productId, stocked } of books.stock) {
+    const units = (of: ReadonlyMap<ProductId, number>): number => of.get(productId) ?? 0
+    assert.isTrue(available >= 0 && available <= stocked, `oversold: ${available} of ${stocked} of ${productId}`)
+    assert.strictEqual(available + units(sold) + units(held) + units(returning), stocked, `balance of ${productId}`)
+    assert.strictEqual(units(moved), stocked, `movements of ${productId}`)
+  }
+  const keys = new Set(books.orders.map((order) => `${order.caller}/${order.key}`))
+  assert.strictEqual(keys.size, books.orders.length, "two orders under one key")
+  const totals = new Map<string, number>()
+  for (const { orderId, quantity, unitPrice } of books.orderLines) {
+    totals.set(orderId, (totals.get(orderId) ?? 0) + quantity * unitPrice)
+  }
+  for (const { orderId, total } of books.orders) {
+    assert.strictEqual(totals.get(orderId), total, `the total of order ${orderId} is not that of its lines`)
+  }
+}
+
+/** Units that customers have of limited products, against orders, holds and returns; `customerOf` an order's id. */
+export const assertLimits = (books: Books, customerOf: (orderId: string) => string): void => {
+  const limits = new Map(books.products.map((product) => [product.productId, product.limitPerCustomer]))
+  const live = new Set(books.orders.filter((order) => isLive(order.status)).map((order) => order.orderId))
+  const had = new Map<string, number>()
+  const count = (productId: ProductId, customer: string, units: number): void => {
+    if ((limits.get(productId) ?? null) === null) return
+    had.set(`${productId}/${customer}`, (had.get(`${productId}/${customer}`) ?? 0) + units)
+  }
+  for (const { orderId, productId, quantity } of books.orderLines) {
+    if (live.has(orderId)) count(productId, customerOf(orderId), quantity)
+  }
+  for (const row of [...books.holds, ...books.pendingReturns]) count(row.productId, row.customer, row.quantity)
+  for (const { customer, productId, units } of books.customerUnits) {
+    assert.strictEqual(units, had.get(`${productId}/${customer}`) ?? 0, `units of ${productId} that ${customer} has`)
+    assert.isAtMost(units, limits.get(productId) ?? 0, `${customer} has more of ${productId} than the limit`)
+    had.delete(`${productId}/${customer}`)
+  }
+  for (const [name, units] of had) assert.strictEqual(units, 0, `${name} was never counted`)
+}

@@ -1,0 +1,147 @@
+/**
+ * The shop of one seed: its products, who wants what when, and how impatient everybody is. Small on purpose (a handful
+ * of units and keys), so that orders meet: same unit, same key, same instant.
+ */
+import type { Reserve, Restock } from "../../src/domain/commands.ts"
+import { CallerId, MerchantId, OrderId, ProductId, StockMovementId } from "../../src/domain/ids.ts"
+import type { NewProduct } from "../../src/inventory/MemoryShardStore.ts"
+import type { Chance } from "./chance.ts"
+
+const uuid = (kind: number, number: number): string =>
+  `00000000-0000-7000-8000-${kind.toString(16).padStart(4, "0")}${number.toString(16).padStart(8, "0")}`
+const merchantId = MerchantId.make(uuid(9, 1))
+const callerIds = [1, 2, 3, 4].map((number) => CallerId.make(uuid(2, number)))
+export const unknownProduct = ProductId.make(uuid(1, 999))
+
+/** Everything that a retry repeats; the order's id is a new one each time. */
+export type Wish = Omit<Reserve, "_tag" | "held" | "orderId">
+export type Movement = Omit<Restock, "_tag" | "movementId">
+
+export interface Visit {
+  readonly atMillis: number
+  readonly wish: Wish
+  /** After how long its caller hangs up, null where it waits. */
+  readonly patienceMillis: number | null
+  readonly deadlineMillis: number
+  /** How often it is tried again after "busy" or "outcome unknown". */
+  readonly retriesMax: number
+  readonly goesToSecond: boolean
+}
+
+export interface Delivery {
+  readonly atMillis: number
+  readonly movement: Movement
+  readonly retriesMax: number
+}
+
+export interface Shop {
+  readonly shards: number
+  readonly products: ReadonlyArray<NewProduct>
+  readonly visits: ReadonlyArray<Visit>
+  readonly deliveries: ReadonlyArray<Delivery>
+  /** When somebody tries to cancel whatever order is there. */
+  readonly cancellationsAtMillis: ReadonlyArray<number>
+}
+
+const drawProduct = (chance: Chance, number: number, shards: number, startMillis: number): NewProduct => ({
+  productId: ProductId.make(uuid(1, number)),
+  merchantId,
+  shard: chance.below(shards),
+  name: `Product ${number}`,
+  price: chance.between(0, 30),
+  currency: chance.happens(0.04) ? "USD" : "EUR",
+  limitPerCustomer: chance.happens(0.35) ? chance.between(1, 4) : null,
+  saleStartsAtMillis: chance.happens(0.1) ? startMillis + chance.between(0, 1500) : null,
+  paused: chance.happens(0.03),
+  archived: chance.happens(0.03),
+  stocked: chance.pick([0, 1, 2, 3, 6, 12]),
+})
+
+const fingerprintOf = (payload: unknown): string => {
+  let digest = ""
+  for (let part = 0; part < 4; part++) {
+    let hash = 0x811c9dc5 ^ part
+    for (const character of JSON.stringify(payload)) hash = Math.imul(hash ^ character.charCodeAt(0), 0x01000193)
+    digest += (hash >>> 0).toString(16).padStart(8, "0")
+  }
+  return digest
+}
+
+const drawWish = (chance: Chance, products: ReadonlyArray<NewProduct>, caller: CallerId, key: string): Wish => {
+  const lines = products
+    .filter((_, at) => chance.happens(at === 0 ? 0.6 : 0.35))
+    .map(({ productId }) => ({ productId, quantity: chance.pick([1, 1, 1, 2, 3]) }))
+  if (lines.length === 0) lines.push({ productId: chance.pick(products).productId, quantity: 1 })
+  if (chance.happens(0.01)) lines.push({ productId: unknownProduct, quantity: 1 })
+  const expectedTotal = chance.happens(0.05) ? { amount: chance.between(0, 40), currency: "EUR" } : null
+  const reservationTtlMillis = chance.happens(0.06) ? 0 : 60_000
+  const fingerprint = fingerprintOf([lines, expectedTotal, reservationTtlMillis])
+  return { caller, key, fingerprint, customer: caller, customerRef: null, lines, expectedTotal, reservationTtlMillis }
+}
+
+export const drawShop = (chance: Chance, startMillis: number): Shop => {
+  const shards = chance.pick([1, 1, 2, 3])
+  const products = Array.from({ length: chance.between(1, 4) }, (_, at) =>
+    drawProduct(chance, at + 1, shards, startMillis),
+  )
+  const lengthMillis = chance.pick([0, 50, 500, 3000])
+  const instants = Array.from({ length: chance.between(1, 8) }, () => chance.between(0, lengthMillis))
+  const wishes = Array.from({ length: chance.between(3, 14) }, (_, at) =>
+    drawWish(chance, products, chance.pick(callerIds), `key ${at}`),
+  )
+  const isHasty = chance.happens(0.4)
+  const visits = Array.from({ length: chance.between(4, 26) }, (): Visit => {
+    const wish = chance.pick(wishes)
+    const isAltered = chance.happens(0.06)
+    return {
+      atMillis: chance.pick(instants),
+      wish: isAltered ? drawWish(chance, products, wish.caller, wish.key) : wish,
+      patienceMillis: isHasty && chance.happens(0.4) ? chance.pick([0, 1, 5, 40, 200, 900]) : null,
+      deadlineMillis: chance.pick([0, 60, 300, 1500, 5000]),
+      retriesMax: chance.pick([0, 1, 3]),
+      goesToSecond: chance.happens(0.5),
+    }
+  })
+  const deliveries = Array.from({ length: chance.below(5) }, (_, at): Delivery => {
+    const { productId } = chance.pick(products)
+    const delta = chance.pick([-3, -1, 1, 2, 4])
+    const key = `movement ${chance.happens(0.2) ? 0 : at}`
+    const movement = {
+      caller: chance.pick(callerIds),
+      key,
+      fingerprint: fingerprintOf([productId, delta]),
+      productId,
+      delta,
+    }
+    const kind = delta > 0 ? "received" : "writtenOff"
+    return {
+      atMillis: chance.pick(instants),
+      movement: { ...movement, kind, reason: null },
+      retriesMax: chance.pick([0, 2]),
+    }
+  })
+  const cancellationsAtMillis = Array.from({ length: chance.below(4) }, () => chance.between(0, lengthMillis + 300))
+  return { shards, products, visits, deliveries, cancellationsAtMillis }
+}
+
+/** Ids that nobody else of this run has. */
+export class Ids {
+  #last = 0
+
+  #next(kind: number): string {
+    this.#last += 1
+    return uuid(kind, this.#last)
+  }
+
+  order(): OrderId {
+    return OrderId.make(this.#next(3))
+  }
+
+  movement(): StockMovementId {
+    return StockMovementId.make(this.#next(4))
+  }
+
+  return(): string {
+    return this.#next(6)
+  }
+}
