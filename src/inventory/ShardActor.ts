@@ -11,6 +11,7 @@
  * its fiber ends. `grant` and `revoke` move between the first two, `drain` is final.
  */
 import { Cause, Clock, Effect, Fiber, Latch, Queue, Scheduler, type Scope } from "effect"
+import { settlePauseMillis } from "../domain/bounds.ts"
 import type { Command, Outcome, OutcomeOf } from "../domain/commands.ts"
 import type { Shard } from "../domain/ids.ts"
 import { runBatch, type Ending } from "./batch.ts"
@@ -199,7 +200,11 @@ export const make = Effect.fnUntraced(function* (
     state.clear()
     while (lease !== null) {
       const batch = lease.batch + 1
-      const voided = yield* voidUntilKnown(store, { shard, epoch: lease.epoch, batch })
+      // A second defect, here, must not end the loop: the number is given up once the store answers again.
+      const voided = yield* voidUntilKnown(store, { shard, epoch: lease.epoch, batch }).pipe(
+        Effect.catchDefect(() => Effect.as(Effect.sleep(settlePauseMillis), null)),
+      )
+      if (voided === null) continue
       if (voided !== "voided" && voided._tag === "Fenced") loseLease()
       else lease = { epoch: lease.epoch, batch }
       if (voided === "voided") return
