@@ -136,26 +136,29 @@ const make = Effect.gen(function* () {
     return { ...outcome, lines: [...outcome.lines, ...parts.flatMap((part) => part.lines)] }
   })
 
-  /** Runs once however many callers bring the same request, and goes on when all of them have hung up. */
-  const joined = Effect.fnUntraced(function* (
-    name: string,
-    run: Effect.Effect<CoordinatedOutcome, CommandError>,
-  ): Effect.fn.Return<CoordinatedOutcome, CommandError> {
-    const running = inFlight.get(name)
-    if (running !== undefined) {
-      const outcome = yield* Deferred.await(running)
-      return outcome._tag === "Accepted" ? { _tag: "Repeated", orderId: outcome.orderId } : outcome
-    }
-    if (inFlight.size >= coordinatedOrdersMax) return yield* new Busy()
-    const answer: Answer = Deferred.makeUnsafe()
-    inFlight.set(name, answer)
-    const conclude = (exit: Exit.Exit<CoordinatedOutcome, CommandError>) => {
-      inFlight.delete(name)
-      return Deferred.done(answer, exit)
-    }
-    yield* run.pipe(Effect.onExit(conclude), Effect.forkIn(scope))
-    return yield* Deferred.await(answer)
-  })
+  /**
+   * Runs once however many callers bring the same request, and goes on when all of them have hung up. Between its
+   * place in the map and its start nobody may hang up: a request that never starts would keep its key for ever.
+   */
+  const joined = (name: string, run: Effect.Effect<CoordinatedOutcome, CommandError>) =>
+    Effect.uninterruptibleMask((hangUp) =>
+      Effect.gen(function* (): Effect.fn.Return<CoordinatedOutcome, CommandError> {
+        const running = inFlight.get(name)
+        if (running !== undefined) {
+          const outcome = yield* hangUp(Deferred.await(running))
+          return outcome._tag === "Accepted" ? { _tag: "Repeated", orderId: outcome.orderId } : outcome
+        }
+        if (inFlight.size >= coordinatedOrdersMax) return yield* new Busy()
+        const answer: Answer = Deferred.makeUnsafe()
+        inFlight.set(name, answer)
+        const conclude = (exit: Exit.Exit<CoordinatedOutcome, CommandError>) => {
+          inFlight.delete(name)
+          return Deferred.done(answer, exit)
+        }
+        yield* run.pipe(Effect.onExit(conclude), Effect.forkIn(scope))
+        return yield* hangUp(Deferred.await(answer))
+      }),
+    )
 
   const place = Effect.fnUntraced(function* (
     request: OrderRequest,
