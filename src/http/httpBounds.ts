@@ -9,6 +9,8 @@ export const headersMaxMillis = 10_000
 export const keepAliveMillis = 65_000
 /** Sockets at once; each costs some tens of kilobytes. */
 export const connectionsMax = 10_000
+/** Connections that wait to be taken. Past Node's own 511 a rush loses them, and each tries again a second later. */
+export const listenBacklogMax = 4_096
 /** What an answer may take beyond the order deadline when the service stops; then its connection is closed. */
 export const drainMarginMillis = 500
 /** What anything but an order may take; orders and stock movements have a deadline of their own. */

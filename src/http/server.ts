@@ -20,7 +20,14 @@ import { merchantsHandlers } from "./handlers/merchants.ts"
 import { ordersHandlers } from "./handlers/orders.ts"
 import { productEditingHandlers, productsHandlers } from "./handlers/products.ts"
 import { systemHandlers } from "./handlers/system.ts"
-import { connectionsMax, drainMarginMillis, headersMaxMillis, keepAliveMillis, requestMaxMillis } from "./httpBounds.ts"
+import {
+  connectionsMax,
+  drainMarginMillis,
+  headersMaxMillis,
+  keepAliveMillis,
+  listenBacklogMax,
+  requestMaxMillis,
+} from "./httpBounds.ts"
 import { Readiness } from "./Readiness.ts"
 import { docsPath, openApiPath } from "./routes.ts"
 
@@ -57,6 +64,7 @@ const listen = Effect.gen(function* () {
   const httpServer = yield* NodeHttpServer.make(() => server, {
     host,
     port,
+    backlog: listenBacklogMax,
     disablePreemptiveShutdown: true,
   }).pipe(
     Effect.mapError(({ cause }) => {

@@ -202,6 +202,30 @@ layer(stage, { excludeTestServices: true, timeout: "120 seconds" })("the process
     }),
   )
 
+  it.effect("too busy to look up, still lets the crowd in at the door: nobody's connection is lost", () =>
+    Effect.gen(function* () {
+      const { start } = yield* Stage
+      const service = yield* start()
+      service.child.kill("SIGSTOP")
+      const doors = yield* Effect.forkChild(
+        Effect.all(
+          Array.from({ length: 2_000 }, () => isListening(service.url)),
+          { concurrency: "unbounded" },
+        ),
+      )
+      yield* until(
+        "2,000 are connected",
+        Effect.sync(() => doors.pollUnsafe() !== undefined),
+      ).pipe(Effect.ensuring(Effect.sync(() => service.child.kill("SIGCONT"))))
+      const connected = yield* Fiber.join(doors)
+      assert.lengthOf(
+        connected.filter((isConnected) => isConnected),
+        2_000,
+      )
+      yield* stop(service)
+    }),
+  )
+
   it.effect("2,000 sockets before a small mailbox are told to come back, and leave neither memory nor orders", () =>
     Effect.gen(function* () {
       const { folder, start } = yield* Stage
