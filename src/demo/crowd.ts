@@ -35,7 +35,7 @@ export interface Visit {
 
 /** Presses of one finger; at a second's pause each, more than any overload of a demo lasts. */
 const pressesMax = 60
-const pauseAfterLossMillis = 100
+const pauseAfterLossMillis = 250
 const hangUpMinMillis = 2
 const hangUpMaxMillis = 150
 
