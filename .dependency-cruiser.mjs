@@ -10,7 +10,7 @@ const below = {
   domain: [],
   platform: [],
   inventory: ["domain", "platform"],
-  orders: ["domain", "inventory"],
+  orders: ["domain", "platform", "inventory"],
   accounts: ["domain", "platform"],
   merchants: ["domain", "platform", "accounts"],
   catalogue: ["domain", "platform", "inventory", "accounts"],

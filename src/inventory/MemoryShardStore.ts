@@ -9,7 +9,7 @@ import { Clock, Effect, Layer, Result } from "effect"
 import { CallerId, type OrderId, type ProductId, type Shard, type StockMovementId } from "../domain/ids.ts"
 import type { OrderStatus } from "../domain/order.ts"
 import { applyBatch, applyVoid } from "./memoryCommit.ts"
-import { readExpiredHolds, readFacts, readPendingReturns, readProducts, readUnits } from "./memoryReads.ts"
+import { readExpiredHolds, readFacts, readLease, readPendingReturns, readProducts, readUnits } from "./memoryReads.ts"
 import { MemoryTables, type PendingReturnRow, type ProductRow } from "./memoryTables.ts"
 import { type Lease, ShardStore, StoreRejected, StoreUnknown, StoreUnreachable } from "./ShardStore.ts"
 
@@ -148,11 +148,7 @@ const read = Effect.fnUntraced(function* <A>(
 
 export const make = (database: MemoryDatabase): ShardStore["Service"] => {
   const { tables } = database
-  const leaseOf = (shard: Shard): Lease => {
-    const row = tables.leases.get(`${shard}`)
-    if (row === undefined) throw new Error(`the database has no shard ${shard}`)
-    return { epoch: row.epoch, batch: row.batch }
-  }
+  const leaseOf = (shard: Shard): Lease => readLease(tables, shard)
   return ShardStore.of({
     acquire: (shards, owner) =>
       read(database, () => new Map(shards.map((shard) => [shard, database.acquire(shard, owner)]))),

@@ -20,6 +20,7 @@ import {
   StoreUnknown,
   StoreUnreachable,
 } from "./ShardStore.ts"
+import { spanned } from "../platform/spans.ts"
 import type { Statement } from "./sqlParameters.ts"
 import { acquireShards } from "./takeover.ts"
 import { type QueryError, serverError, WriterConnections } from "./writerConnections.ts"
@@ -50,17 +51,18 @@ export const layerNoDeps = Layer.effect(
     const commit = Effect.fnUntraced(function* (batch: BatchWrite) {
       const [row] = yield* write<CommitRow>(batch.shard, commitStatement(batch))
       return row === undefined ? notApplied : applied(batch, row)
-    }, Effect.withSpan("ShardStore.commit"))
+    }, spanned("ShardStore.commit"))
 
     const facts = Effect.fnUntraced(function* (shard: Shard, request: FactsRequest) {
-      const { heldProducts, holds, movementKeys, orderKeys } = request
-      const some = <Row extends object>(wanted: ReadonlyArray<unknown>, statement: () => Statement) =>
-        wanted.length === 0 ? Effect.succeed<ReadonlyArray<Row>>([]) : read<Row>(shard, statement())
+      const [row] = yield* read<reads.FactsRow>(shard, reads.facts(shard, request))
+      if (row === undefined) return yield* missingShard(shard)
+      const { batch, epoch, heldUnits, holds, movements, orders } = row
       return {
-        orders: yield* some<reads.OrderKeyRow>(orderKeys, () => reads.orderKeys(orderKeys)),
-        movements: yield* some<reads.MovementKeyRow>(movementKeys, () => reads.movementKeys(movementKeys)),
-        holds: yield* some<reads.HoldRow>(holds, () => reads.holds(shard, holds)),
-        heldUnits: yield* some<reads.HeldUnitsRow>(heldProducts, () => reads.heldUnits(heldProducts)),
+        lease: { epoch, batch },
+        orders: orders ?? [],
+        movements: movements ?? [],
+        holds: holds ?? [],
+        heldUnits: heldUnits ?? [],
       }
     })
 

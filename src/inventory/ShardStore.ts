@@ -73,6 +73,8 @@ export interface FactsRequest {
 }
 
 export interface FactsRead {
+  /** The lease at the moment the facts were read. */
+  readonly lease: Lease
   readonly orders: ReadonlyArray<KnownOrder>
   readonly movements: ReadonlyArray<KnownMovement>
   readonly holds: ReadonlyArray<KnownHold>

@@ -40,18 +40,13 @@ export interface Ending {
 export const runBatch = Effect.fnUntraced(function* (run: Run): Effect.fn.Return<Ending> {
   const prepared = yield* Effect.result(prepare(run))
   if (Result.isFailure(prepared)) return gaveUp(run.entries, {})
-  const planned = prepared.success
+  const { lease, planned } = prepared.success
   const covered = run.entries.slice(0, planned.decisions.length)
   const rest = run.entries.slice(planned.decisions.length)
   if (writes(planned)) return yield* commit(run, planned, covered, rest)
 
-  if (planned.refuses) {
-    const lease = yield* Effect.result(run.store.lease(run.shard))
-    if (Result.isFailure(lease)) return gaveUp(run.entries, {})
-    if (lease.success.epoch !== run.lease.epoch || lease.success.batch !== run.lease.batch) {
-      return gaveUp(run.entries, { isFenced: true })
-    }
-  }
+  const isOurs = lease === null || (lease.epoch === run.lease.epoch && lease.batch === run.lease.batch)
+  if (planned.refuses && !isOurs) return gaveUp(run.entries, { isFenced: true })
   const answers = planned.decisions.flatMap((decision, at) => {
     const entry = covered[at]
     return entry !== undefined && decision._tag === "Answered" ? [{ entry, answer: decision.outcome }] : []
@@ -69,28 +64,36 @@ const gaveUp = (entries: ReadonlyArray<Entry>, ending: Partial<Ending>): Ending 
   ...ending,
 })
 
-const prepare = Effect.fnUntraced(function* (run: Run): Effect.fn.Return<Plan, StoreUnreachable> {
+interface Prepared {
+  readonly planned: Plan
+  /** The lease at the moment the keys were read; null where nothing was refused, so that none had to be. */
+  readonly lease: Lease | null
+}
+
+const prepare = Effect.fnUntraced(function* (run: Run): Effect.fn.Return<Prepared, StoreUnreachable> {
+  const { nowMillis, shard, state, store } = run
   const commands = run.entries.map((entry) => entry.command)
   yield* loadProducts(run, commands)
   yield* loadUnits(run, commands)
   const holds = commands.filter((command) => command._tag === "Hold")
-  const read = holds.length === 0 ? nothingRead : yield* run.store.facts(run.shard, { ...nothingAsked, holds })
-  const first = plan(run.state.products, factsFrom(read, run.state), commands, run.nowMillis)
-  if (!first.refuses) return first
+  const read = holds.length === 0 ? nothingRead : yield* store.facts(shard, { ...nothingAsked, holds })
+  const first = plan(state.products, factsFrom(read, state), commands, nowMillis)
+  if (!first.refuses) return { planned: first, lease: null }
 
-  const heldProducts = productsOf(commands).filter((productId) => run.state.products.get(productId)?.mayHaveHolds)
-  const everything = yield* run.store.facts(run.shard, {
+  const heldProducts = productsOf(commands).filter((productId) => state.products.get(productId)?.mayHaveHolds)
+  const everything = yield* store.facts(shard, {
     orderKeys: commands.filter((command) => command._tag === "Reserve"),
     movementKeys: commands.filter((command) => command._tag === "Restock"),
     holds,
     heldProducts,
   })
-  const facts = factsFrom(everything, run.state)
-  run.state.markHeld(
-    heldProducts.filter((productId) => (facts.heldUnits.get(productId) ?? 0) === 0),
-    false,
-  )
-  return plan(run.state.products, facts, commands, run.nowMillis)
+  const facts = factsFrom(everything, state)
+  const released = heldProducts.filter((productId) => (facts.heldUnits.get(productId) ?? 0) === 0)
+  state.markHeld(released, false)
+  const { lease } = everything
+  const learnt = everything.orders.length + everything.movements.length + heldProducts.length - released.length
+  if (learnt === 0) return { planned: first, lease }
+  return { planned: plan(state.products, facts, commands, nowMillis), lease }
 })
 
 const loadProducts = Effect.fnUntraced(function* ({ shard, state, store }: Run, commands: ReadonlyArray<Command>) {
@@ -238,7 +241,7 @@ const keysOf = (planned: Plan, result: Applied): FactsRequest => {
 }
 
 const nothingAsked: FactsRequest = { orderKeys: [], movementKeys: [], holds: [], heldProducts: [] }
-const nothingRead: FactsRead = { orders: [], movements: [], holds: [], heldUnits: [] }
+const nothingRead: Omit<FactsRead, "lease"> = { orders: [], movements: [], holds: [], heldUnits: [] }
 
 /** After a commit the answer has to be found, however long the database takes to come back; deadlines run meanwhile. */
 const lookUp = (run: Run, request: FactsRequest): Effect.Effect<FactsRead> =>
@@ -251,7 +254,7 @@ const untilReached = <A>(read: Effect.Effect<A, StoreUnreachable>): Effect.Effec
     ),
   )
 
-const factsFrom = (read: FactsRead, state: ShardState): Facts => {
+const factsFrom = (read: Omit<FactsRead, "lease">, state: ShardState): Facts => {
   const holds = new Map<string, Array<FactsRead["holds"][number]>>()
   for (const row of read.holds) {
     const rows = holds.get(holdName(row))

@@ -6,7 +6,7 @@ import type { IdempotencyKey, Release, Return } from "../domain/commands.ts"
 import type { ProductId, Shard } from "../domain/ids.ts"
 import { type MemoryTables, uniqueKey, unitsKey } from "./memoryTables.ts"
 import type { ProductState } from "../domain/batch.ts"
-import type { CustomerUnits, FactsRead, FactsRequest } from "./ShardStore.ts"
+import type { CustomerUnits, FactsRead, FactsRequest, Lease } from "./ShardStore.ts"
 
 export const readProducts = (
   tables: MemoryTables,
@@ -23,6 +23,12 @@ export const readProducts = (
   })
 }
 
+export const readLease = (tables: MemoryTables, shard: Shard): Lease => {
+  const row = tables.leases.get(`${shard}`)
+  if (row === undefined) throw new Error(`the database has no shard ${shard}`)
+  return { epoch: row.epoch, batch: row.batch }
+}
+
 export const readFacts = (tables: MemoryTables, shard: Shard, request: FactsRequest): FactsRead => {
   const wanted = new Set(request.holds.map(holdName))
   const heldUnits = new Map<ProductId, number>()
@@ -30,6 +36,7 @@ export const readFacts = (tables: MemoryTables, shard: Shard, request: FactsRequ
     heldUnits.set(productId, (heldUnits.get(productId) ?? 0) + quantity)
   }
   return {
+    lease: readLease(tables, shard),
     orders: request.orderKeys.flatMap((name) => tables.orderKeys.get(uniqueKey(name)) ?? []),
     movements: request.movementKeys.flatMap((name) => tables.movementKeys.get(uniqueKey(name)) ?? []),
     holds: tables.holds.all().filter((row) => row.shard === shard && wanted.has(holdName(row))),

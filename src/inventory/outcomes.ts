@@ -11,7 +11,7 @@ import type { Applied, FactsRead } from "./ShardStore.ts"
 export const resolve = (
   planned: Plan,
   result: Applied,
-  read: FactsRead,
+  read: Pick<FactsRead, "orders" | "movements">,
   covered: ReadonlyArray<Entry>,
 ): { answers: ReadonlyArray<{ entry: Entry; answer: Outcome }>; surprisedAt: number } => {
   const orders = new Map(read.orders.map((order) => [keyName(order), order]))

@@ -7,7 +7,7 @@ import type { Customer, Release, Return } from "../domain/commands.ts"
 import type { ProductId, Shard } from "../domain/ids.ts"
 import type { KnownHold, ProductState } from "../domain/batch.ts"
 import type { CustomerUnits, FactsRequest, KeyName, KnownMovement, KnownOrder, Lease } from "./ShardStore.ts"
-import { type Statement, statement } from "./sqlParameters.ts"
+import { type SqlParameters, type Statement, statement } from "./sqlParameters.ts"
 
 export type LeaseRow = Lease & { readonly shard: Shard }
 
@@ -47,52 +47,56 @@ where p.id = any (${parameters.uuids(productIds)}) and p.shard = ${parameters.ad
   )
 export type ProductRow = ProductState
 
-const keyPairs = (keys: ReadonlyArray<KeyName>) => ({
-  callers: keys.map((key) => key.caller),
-  keys: keys.map((key) => key.key),
-})
-
-export const orderKeys = (names: ReadonlyArray<KeyName>): Statement =>
-  statement((parameters) => {
-    const { callers, keys } = keyPairs(names)
-    return `select o.caller, o.key, encode(o.fingerprint, 'hex') as fingerprint, o.id as "orderId",
-  (extract(epoch from o.created_at) * 1000)::float8 as "createdAtMillis", (extract(epoch from o.expires_at) * 1000)::float8 as "expiresAtMillis"
-from (select distinct caller, key from unnest(${parameters.uuids(callers)}, ${parameters.texts(keys)}) as w (caller, key)) as w
-join orders o on o.caller = w.caller and o.key = w.key`
-  })
-export type OrderKeyRow = KnownOrder
-
-export const movementKeys = (names: ReadonlyArray<KeyName>): Statement =>
-  statement((parameters) => {
-    const { callers, keys } = keyPairs(names)
-    return `select m.caller, m.key, encode(m.fingerprint, 'hex') as fingerprint, m.id as "movementId",
-  (extract(epoch from m.created_at) * 1000)::float8 as "createdAtMillis"
-from (select distinct caller, key from unnest(${parameters.uuids(callers)}, ${parameters.texts(keys)}) as w (caller, key)) as w
-join stock_movements m on m.caller = w.caller and m.key = w.key`
-  })
-export type MovementKeyRow = KnownMovement
-
-export const holds = (shard: Shard, names: FactsRequest["holds"]): Statement =>
-  statement(
-    (parameters) => `select h.caller, h.key, encode(h.fingerprint, 'hex') as fingerprint, h.product_id as "productId",
-  h.quantity, h.unit_price::float8 as "unitPrice", h.attempt
-from (select distinct caller, key, fingerprint from unnest(${parameters.uuids(names.map((name) => name.caller))}, ${parameters.texts(
-      names.map((name) => name.key),
-    )}, ${parameters.fingerprints(names.map((name) => name.fingerprint))}) as w (caller, key, fingerprint)) as w
-join holds h on h.shard = ${parameters.add(PgTypes.int2(shard))} and h.caller = w.caller and h.key = w.key and h.fingerprint = w.fingerprint`,
-  )
-export type HoldRow = KnownHold
-
-export interface HeldUnitsRow {
-  readonly productId: ProductId
-  readonly units: number
+export interface FactsRow {
+  readonly epoch: number
+  readonly batch: number
+  readonly orders: ReadonlyArray<KnownOrder> | null
+  readonly movements: ReadonlyArray<KnownMovement> | null
+  readonly holds: ReadonlyArray<KnownHold> | null
+  readonly heldUnits: ReadonlyArray<{ readonly productId: ProductId; readonly units: number }> | null
 }
 
-export const heldUnits = (productIds: ReadonlyArray<ProductId>): Statement =>
-  statement(
-    (parameters) => `select product_id as "productId", sum(quantity)::float8 as units from holds
-where product_id = any (${parameters.uuids(productIds)}) group by product_id`,
-  )
+/** Everything asked for and the lease, in one statement and so of one moment; what was not asked for is null. */
+export const facts = (shard: Shard, request: FactsRequest): Statement =>
+  statement((parameters) => {
+    const of = parameters.add(PgTypes.int2(shard))
+    const parts = [
+      request.orderKeys.length === 0 ? "null" : orderKeys(parameters, request.orderKeys),
+      request.movementKeys.length === 0 ? "null" : movementKeys(parameters, request.movementKeys),
+      request.holds.length === 0 ? "null" : holds(parameters, of, request.holds),
+      request.heldProducts.length === 0 ? "null" : heldUnits(parameters, request.heldProducts),
+    ]
+    return `select l.epoch::float8 as epoch, l.batch::float8 as batch, ${parts[0]} as orders, ${parts[1]} as movements,
+  ${parts[2]} as holds, ${parts[3]} as "heldUnits"
+from shard_leases l where l.shard = ${of}`
+  })
+
+const wantedKeys = (parameters: SqlParameters, names: ReadonlyArray<KeyName>): string =>
+  `(select distinct caller, key from unnest(${parameters.uuids(names.map((name) => name.caller))}, ${parameters.texts(
+    names.map((name) => name.key),
+  )}) as w (caller, key)) as w`
+
+const orderKeys = (parameters: SqlParameters, names: ReadonlyArray<KeyName>): string =>
+  `(select json_agg(json_build_object('caller', o.caller, 'key', o.key, 'fingerprint', encode(o.fingerprint, 'hex'),
+    'orderId', o.id, 'createdAtMillis', (extract(epoch from o.created_at) * 1000)::float8,
+    'expiresAtMillis', (extract(epoch from o.expires_at) * 1000)::float8))
+  from ${wantedKeys(parameters, names)} join orders o on o.caller = w.caller and o.key = w.key)`
+
+const movementKeys = (parameters: SqlParameters, names: ReadonlyArray<KeyName>): string =>
+  `(select json_agg(json_build_object('caller', m.caller, 'key', m.key, 'fingerprint', encode(m.fingerprint, 'hex'),
+    'movementId', m.id, 'createdAtMillis', (extract(epoch from m.created_at) * 1000)::float8))
+  from ${wantedKeys(parameters, names)} join stock_movements m on m.caller = w.caller and m.key = w.key)`
+
+const holds = (parameters: SqlParameters, shard: string, names: FactsRequest["holds"]): string =>
+  `(select json_agg(json_build_object('caller', h.caller, 'key', h.key, 'fingerprint', encode(h.fingerprint, 'hex'),
+    'productId', h.product_id, 'quantity', h.quantity, 'unitPrice', h.unit_price, 'attempt', h.attempt))
+  from (select distinct caller, key, fingerprint from unnest(${parameters.uuids(names.map((name) => name.caller))},
+    ${parameters.texts(names.map((name) => name.key))}, ${parameters.fingerprints(names.map((name) => name.fingerprint))}) as w (caller, key, fingerprint)) as w
+  join holds h on h.shard = ${shard} and h.caller = w.caller and h.key = w.key and h.fingerprint = w.fingerprint)`
+
+const heldUnits = (parameters: SqlParameters, productIds: ReadonlyArray<ProductId>): string =>
+  `(select json_agg(json_build_object('productId', g.product_id, 'units', g.units)) from (
+    select product_id, sum(quantity) as units from holds where product_id = any (${parameters.uuids(productIds)}) group by product_id) as g)`
 
 export const customerUnits = (
   pairs: ReadonlyArray<{ readonly productId: ProductId; readonly customer: Customer }>,

@@ -15,6 +15,7 @@ import { mergeLines, type Order, type OrderLine, type RequestedLine } from "../d
 import type { OrderRefusal } from "../domain/refusals.ts"
 import { Busy, type CommandError } from "../inventory/mailboxEntry.ts"
 import { OrderCoordinator } from "../inventory/OrderCoordinator.ts"
+import { spanned } from "../platform/spans.ts"
 import { orderFingerprint } from "./fingerprint.ts"
 import { type OrderFilter, readOrders } from "./orderReads.ts"
 
@@ -78,7 +79,7 @@ const make = Effect.fnUntraced(function* (settings: OrderSettings) {
   const sql = yield* PgClient.PgClient
   const reads = readOrders(sql)
 
-  const place = Effect.fn("Orders.place")(function* (
+  const place = Effect.fnUntraced(function* (
     { caller, customer, customerRef }: Buyer,
     { expectedTotal, idempotencyKey, lines: wanted }: PlaceOrder,
   ): Effect.fn.Return<Placed, CommandError> {
@@ -114,7 +115,7 @@ const make = Effect.fnUntraced(function* (settings: OrderSettings) {
         return { _tag: "Placed", order, isReplayed: false }
       }
     }
-  })
+  }, spanned("Orders.place"))
 
   const get = Effect.fn("Orders.get")(function* (viewer: Viewer, orderId: OrderId) {
     const order = yield* reads.byId(orderId)

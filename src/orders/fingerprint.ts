@@ -2,12 +2,11 @@
  * What makes a retry the same request: the operation, its merged and sorted lines and the customer it is for. A key
  * that comes back with another fingerprint is refused (`idempotency_key_reused`).
  */
-import { createHash } from "node:crypto"
+import { hash } from "node:crypto"
 import type { RequestedLine } from "../domain/order.ts"
 
 /** The first 128 bits of SHA-256 in hex; chance never makes two requests of one caller's key collide. */
-const digest = (request: ReadonlyArray<unknown>): string =>
-  createHash("sha256").update(JSON.stringify(request)).digest("hex").slice(0, 32)
+const digest = (request: ReadonlyArray<unknown>): string => hash("sha256", JSON.stringify(request), "hex").slice(0, 32)
 
 /** `lines` as `mergeLines` leaves them. */
 export const orderFingerprint = (lines: ReadonlyArray<RequestedLine>, customerRef: string | null): string =>

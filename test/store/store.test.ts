@@ -691,6 +691,7 @@ for (const [name, implementation] of implementations) {
           assert.deepStrictEqual(
             yield* writer.store.facts(0, { orderKeys: [], movementKeys: [], holds: [], heldProducts: [] }),
             {
+              lease: { epoch: writer.epoch, batch: writer.batch },
               orders: [],
               movements: [],
               holds: [],
