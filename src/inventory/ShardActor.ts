@@ -188,7 +188,10 @@ export const make = Effect.fnUntraced(function* (
     state.trim()
   }
 
-  /** After a defect nobody knows what was sent: the next number is given up before another write may use it. */
+  /**
+   * After a defect nobody knows what was sent: numbers are given up until one was still free, before another write may
+   * use any. The next number alone was not enough, since a batch whose plain form was voided sends a second one.
+   */
   const recover = Effect.fnUntraced(function* (entries: ReadonlyArray<Entry>, cause: Cause.Cause<unknown>) {
     yield* Effect.logError("A batch failed by a defect; its state is dropped", cause).pipe(
       Effect.annotateLogs({ shard }),

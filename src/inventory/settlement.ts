@@ -52,12 +52,16 @@ export const settle = Effect.fnUntraced(function* (store: Store, write: BatchWri
       const { message, sqlState } = attempt.failure
       if (!isUnknown) return { _tag: "Rejected", sqlState, message, numberUsed: false }
       const voided = yield* voidUntilKnown(store, write)
-      return voided === "voided" ? { _tag: "Rejected", sqlState, message, numberUsed: true } : voided
+      const isVoid = voided === "voided" || voided._tag === "Rejected"
+      return isVoid ? { _tag: "Rejected", sqlState, message, numberUsed: true } : voided
     }
   }
 })
 
-/** Gives the number up before anything else may use it, since an attempt under it may still be under way. */
+/**
+ * Gives the number up before anything else may use it, since an attempt under it may still be under way. "Rejected"
+ * where somebody had given it up already: later numbers may then have been sent too.
+ */
 export const voidUntilKnown = Effect.fnUntraced(function* (
   store: Store,
   write: { readonly shard: number; readonly epoch: number; readonly batch: number },
@@ -67,7 +71,7 @@ export const voidUntilKnown = Effect.fnUntraced(function* (
     if (Result.isSuccess(attempt)) {
       if (attempt.success._tag === "Applied") return "voided"
       const seen = yield* inspectUntilKnown(store, write)
-      if (seen !== "pending") return seen._tag === "Rejected" ? "voided" : seen
+      if (seen !== "pending") return seen
     }
     yield* Effect.sleep(settlePauseMillis)
   }

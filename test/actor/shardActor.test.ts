@@ -210,6 +210,29 @@ describe("trouble", () => {
     }).pipe(quiet),
   )
 
+  it.effect("a defect in a batch's second number leaves neither number to the next batch", () =>
+    Effect.gen(function* () {
+      const { available, database, offer, product } = yield* startOneShard()
+      const attempts: Array<string> = []
+      const fates = [{ _tag: "NeverApplied" }, { _tag: "Rejected", sqlState: "23505" }] as const
+      database.weather = {
+        ...database.weather,
+        attempt: ({ batch, kind }) =>
+          Effect.sync(() => fates[attempts.push(`${kind} ${batch}`) - 1] ?? ({ _tag: "Answered" } as const)),
+        answer: () => (attempts.length === 4 ? Effect.die(new Error("a defect")) : Effect.void),
+      }
+      const unlucky = yield* offer(restock(product, 1))
+      yield* TestClock.adjust(1_000)
+      assert.deepStrictEqual(attempts.slice(0, 4), ["commit 1", "commit 1", "void 1", "commit 2"])
+      assert.strictEqual(yield* Fiber.join(unlucky), "OutcomeUnknown")
+      assert.strictEqual(available(), 11, "the guarded form was applied, and nobody heard")
+      const next = yield* offer(restock(product, 5))
+      yield* TestClock.adjust(1_000)
+      assert.strictEqual(yield* Fiber.join(next), "Moved")
+      assert.strictEqual(available(), 16)
+    }).pipe(quiet),
+  )
+
   it.effect("a writer that was replaced sells nothing, says nothing from memory, and tells its owner once", () =>
     Effect.gen(function* () {
       let fenced = 0
