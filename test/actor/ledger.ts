@@ -135,9 +135,11 @@ export class Ledger {
       const [row] = gone
       if (row !== undefined) step(command, gone, row.customer, 1)
     }
-    const returns = new Set(tables.pendingReturns.all().map((row) => row.returnId))
+    // Two sweepers may bring the same return; it is applied once.
+    const settled = new Set(tables.pendingReturns.all().map((row) => row.returnId))
     for (const command of write.returns) {
-      if (!before.returns.has(command.returnId) || returns.has(command.returnId)) continue
+      if (!before.returns.has(command.returnId) || settled.has(command.returnId)) continue
+      settled.add(command.returnId)
       const { customer = "", quantity = 0 } = this.returned.get(command.returnId) ?? {}
       step(command, [{ productId: command.productId, quantity }], customer, 1)
     }

@@ -71,7 +71,14 @@ const watchedStore = (store: ShardStore["Service"], ledger: Ledger, calls: Calls
 export const makeNode = Effect.fnUntraced(function* (
   name: string,
   modules: Modules,
-  database: MemoryModule.MemoryDatabase,
+  /** `serving`: the inventory of another node, which this one only forwards to. */
+  {
+    database,
+    serving,
+  }: {
+    readonly database: MemoryModule.MemoryDatabase
+    readonly serving: InventoryModule.Inventory["Service"] | null
+  },
   settings: InventoryModule.InventorySettings,
   records: { readonly history: History; readonly ledger: Ledger; readonly chance: Chance },
 ): Effect.fn.Return<Node, never, Scope.Scope> {
@@ -80,8 +87,8 @@ export const makeNode = Effect.fnUntraced(function* (
   const store = watchedStore(modules.memory.make(database), ledger, calls)
   const { Inventory } = modules.inventory
   const stores = Layer.succeed(ShardStore, store)
-  const local = yield* Layer.build(Inventory.layerLocal(settings).pipe(Layer.provide(stores)))
-  const inventory = history.recorded(name, Context.get(local, Inventory))
+  const local = Inventory.layerLocal(settings).pipe(Layer.provide(stores))
+  const inventory = serving ?? history.recorded(name, Context.get(yield* Layer.build(local), Inventory))
   const directory = modules.directory.make((productIds) =>
     Effect.sync(() =>
       productIds.flatMap((productId) => {

@@ -24,9 +24,13 @@ const hangUpAndAskAgain = (seed: number) => {
     const history = new History(() => {})
     const judged = (check: () => void) => check()
     const ledger = new Ledger(database, history, judged, () => {})
-    const node = yield* makeNode("first", realModules, database, settings, { history, ledger, chance })
+    const node = yield* makeNode("first", realModules, { database, serving: null }, settings, {
+      history,
+      ledger,
+      chance,
+    })
     node.inventory.grant(new Map([0, 1].map((shard) => [shard, database.acquire(shard, "first")])))
-    const { _tag, held, ...request } = reserve(lines)
+    const request = reserve(lines)
     const first = yield* Effect.forkChild(node.coordinator.place(request, 1_000_000 + 5_000))
     for (let breath = chance.below(40); breath > 0; breath--) yield* Effect.yieldNow
     yield* Fiber.interrupt(first)

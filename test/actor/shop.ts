@@ -20,7 +20,7 @@ export type Movement = Omit<Restock, "_tag" | "movementId">
 export interface Visit {
   readonly atMillis: number
   readonly wish: Wish
-  /** After how long its caller hangs up, null where it waits. */
+  /** After how long its caller hangs up, null where it waits; 0 is after a few breaths. */
   readonly patienceMillis: number | null
   readonly deadlineMillis: number
   /** How often it is tried again after "busy" or "outcome unknown". */
@@ -67,14 +67,21 @@ const fingerprintOf = (payload: unknown): string => {
   return digest
 }
 
-const drawWish = (chance: Chance, products: ReadonlyArray<NewProduct>, caller: CallerId, key: string): Wish => {
+interface Among {
+  readonly products: ReadonlyArray<NewProduct>
+  /** How often an order is one that the database refuses. */
+  readonly poison: number
+}
+
+const drawWish = (chance: Chance, among: Among, caller: CallerId, key: string): Wish => {
+  const { poison, products } = among
   const lines = products
     .filter((_, at) => chance.happens(at === 0 ? 0.6 : 0.35))
     .map(({ productId }) => ({ productId, quantity: chance.pick([1, 1, 1, 2, 3]) }))
   if (lines.length === 0) lines.push({ productId: chance.pick(products).productId, quantity: 1 })
   if (chance.happens(0.01)) lines.push({ productId: unknownProduct, quantity: 1 })
   const expectedTotal = chance.happens(0.05) ? { amount: chance.between(0, 40), currency: "EUR" } : null
-  const reservationTtlMillis = chance.happens(0.06) ? 0 : 60_000
+  const reservationTtlMillis = chance.happens(poison) ? 0 : 60_000
   const fingerprint = fingerprintOf([lines, expectedTotal, reservationTtlMillis])
   return { caller, key, fingerprint, customer: caller, customerRef: null, lines, expectedTotal, reservationTtlMillis }
 }
@@ -84,10 +91,11 @@ export const drawShop = (chance: Chance, startMillis: number): Shop => {
   const products = Array.from({ length: chance.between(1, 4) }, (_, at) =>
     drawProduct(chance, at + 1, shards, startMillis),
   )
+  const among = { products, poison: chance.pick([0, 0.05, 0.25]) }
   const lengthMillis = chance.pick([0, 50, 500, 3000])
   const instants = Array.from({ length: chance.between(1, 8) }, () => chance.between(0, lengthMillis))
   const wishes = Array.from({ length: chance.between(3, 14) }, (_, at) =>
-    drawWish(chance, products, chance.pick(callerIds), `key ${at}`),
+    drawWish(chance, among, chance.pick(callerIds), `key ${at}`),
   )
   const isHasty = chance.happens(0.4)
   const visits = Array.from({ length: chance.between(4, 26) }, (): Visit => {
@@ -95,7 +103,7 @@ export const drawShop = (chance: Chance, startMillis: number): Shop => {
     const isAltered = chance.happens(0.06)
     return {
       atMillis: chance.pick(instants),
-      wish: isAltered ? drawWish(chance, products, wish.caller, wish.key) : wish,
+      wish: isAltered ? drawWish(chance, among, wish.caller, wish.key) : wish,
       patienceMillis: isHasty && chance.happens(0.4) ? chance.pick([0, 1, 5, 40, 200, 900]) : null,
       deadlineMillis: chance.pick([0, 60, 300, 1500, 5000]),
       retriesMax: chance.pick([0, 1, 3]),

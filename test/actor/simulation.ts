@@ -90,7 +90,9 @@ export const simulate = (seed: number, modules: Modules = realModules): Report =
   }
   const history = new History((submission) => judged(() => auditor.onAnswer(submission, ledger)))
   const ledger: Ledger = new Ledger(database, history, judged, () => auditor.onApplied(ledger))
-  const world = { shop, weather, database, history, ledger, auditor, ids, nodes, hasTakeovers: swarm.happens(0.3) }
+  /** Alone, beside a process that takes shards over, or beside one that forwards everything to the first. */
+  const company = swarm.pick(["none", "none", "rival", "forwarder"] as const)
+  const world = { shop, weather, database, history, ledger, auditor, ids, nodes, hasTakeovers: company === "rival" }
   const settings = {
     shards: shop.shards,
     mailboxSize: swarm.pick([1, 3, 8, 64]),
@@ -98,9 +100,10 @@ export const simulate = (seed: number, modules: Modules = realModules): Report =
     lingerMillis: swarm.pick([0, 0, 0, 10]),
   }
   const program = Effect.gen(function* () {
-    for (const name of world.hasTakeovers ? ["first", "second"] : ["first"]) {
+    for (const name of company === "none" ? ["first"] : ["first", "second"]) {
+      const serving = company === "forwarder" ? (nodes[0]?.inventory ?? null) : null
       const records = { history, ledger, chance: new Chance(seed, 10 + nodes.length) }
-      nodes.push(yield* makeNode(name, modules, database, settings, records))
+      nodes.push(yield* makeNode(name, modules, { database, serving }, settings, records))
     }
     yield* wholeRun({ ...world, chance: new Chance(seed, 5) }, customers, judged)
   }).pipe(Effect.scoped, Effect.provideService(Clock.Clock, runtime), Effect.provide(silence))
@@ -201,6 +204,7 @@ const visiting = Effect.fnUntraced(function* (
       ),
     )
     if (patienceMillis !== null) {
+      for (let breath = patienceMillis === 0 ? world.chance.below(30) : 0; breath > 0; breath--) yield* Effect.yieldNow
       yield* Effect.sleep(patienceMillis)
       placing.interruptUnsafe()
     }
