@@ -1,6 +1,6 @@
 /** What the simulation is worth: bugs planted in a copy of the sources, each found within so many seeds. */
 import { afterAll, assert, describe, it } from "@effect/vitest"
-import { plant, plantedBugs } from "./plantedBugs.ts"
+import { plantedBugs, withPlanted } from "./plantedBugs.ts"
 import { simulate } from "./simulation.ts"
 
 const seedsMax = 2_500
@@ -12,9 +12,8 @@ describe("the simulation", () => {
   })
 
   for (const bug of plantedBugs) {
-    it(`finds: ${bug.name}`, async () => {
-      const { modules, remove } = await plant(bug)
-      try {
+    it(`finds: ${bug.name}`, () =>
+      withPlanted(bug, (modules) => {
         for (let seed = 0; seed < seedsMax; seed++) {
           const { violation } = simulate(seed, modules)
           if (violation === null) continue
@@ -23,9 +22,6 @@ describe("the simulation", () => {
           return
         }
         assert.fail(`not found in ${seedsMax} seeds`)
-      } finally {
-        await remove()
-      }
-    })
+      }))
   }
 })

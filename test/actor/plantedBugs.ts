@@ -3,7 +3,7 @@
  * there fails the suite, so that the list never rots; the sources themselves know nothing of it.
  */
 import { assert } from "@effect/vitest"
-import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises"
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
@@ -192,29 +192,36 @@ ${beforeCommit}`,
 const sources = fileURLToPath(new URL("../../src", import.meta.url))
 const packages = fileURLToPath(new URL("../../node_modules", import.meta.url))
 
-/** A copy of the sources with the bug in it, and the modules of a run read from there; `remove` takes it away. */
-export const plant = async (bug: PlantedBug): Promise<{ modules: Modules; remove: () => Promise<void> }> => {
-  const folder = await mkdtemp(join(tmpdir(), "hedonify-planted-"))
-  await symlink(packages, join(folder, "node_modules"))
-  await writeFile(join(folder, "package.json"), `{ "type": "module" }`)
+const patch = (folder: string, bug: PlantedBug): void => {
+  symlinkSync(packages, join(folder, "node_modules"))
+  writeFileSync(join(folder, "package.json"), `{ "type": "module" }`)
   for (const part of ["domain", "inventory", "platform"]) {
-    await cp(join(sources, part), join(folder, "src", part), { recursive: true })
+    cpSync(join(sources, part), join(folder, "src", part), { recursive: true })
   }
   for (const { file, find, put } of bug.patches) {
     const path = join(folder, "src", file)
-    const text = await readFile(path, "utf8")
+    const text = readFileSync(path, "utf8")
     assert.strictEqual(text.split(find).length, 2, `"${bug.name}": its text stands exactly once in src/${file}`)
-    await writeFile(
+    writeFileSync(
       path,
       text.replace(find, () => put),
     )
   }
+}
+
+/** Gives `use` the modules of a run as they are in a copy of the sources with the bug in it. */
+export const withPlanted = async (bug: PlantedBug, use: (modules: Modules) => void): Promise<void> => {
+  const folder = mkdtempSync(join(tmpdir(), "hedonify-planted-"))
   const load = (file: string) => import(/* @vite-ignore */ pathToFileURL(join(folder, "src/inventory", file)).href)
-  const modules: Modules = {
-    inventory: await load("Inventory.ts"),
-    coordinator: await load("OrderCoordinator.ts"),
-    directory: await load("ShardDirectory.ts"),
-    memory: await load("MemoryShardStore.ts"),
+  try {
+    patch(folder, bug)
+    use({
+      inventory: await load("Inventory.ts"),
+      coordinator: await load("OrderCoordinator.ts"),
+      directory: await load("ShardDirectory.ts"),
+      memory: await load("MemoryShardStore.ts"),
+    })
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
   }
-  return { modules, remove: () => rm(folder, { recursive: true, force: true }) }
 }
