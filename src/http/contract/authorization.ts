@@ -1,8 +1,9 @@
 /**
- * Who is calling: endpoints under this middleware run only for a signed-in account and find it as `CurrentPrincipal`.
+ * Who is calling: endpoints under this middleware run only for a signed-in account and find it as `CurrentPrincipal`. The token
+ * travels as `Authorization: Bearer …`, which `openApiDocument.ts` tells the document.
  */
 import { Context } from "effect"
-import { HttpApiMiddleware, HttpApiSecurity } from "effect/http-api"
+import { HttpApiMiddleware } from "effect/http-api"
 import type { Principal } from "../../accounts/principal.ts"
 import { problems } from "./problem.ts"
 
@@ -12,5 +13,5 @@ export class CurrentPrincipal extends Context.Service<CurrentPrincipal, Principa
 
 export class Authorization extends HttpApiMiddleware.Service<Authorization, { provides: CurrentPrincipal }>()(
   "hedonify/http/Authorization",
-  { security: { bearer: HttpApiSecurity.bearer }, error: problems({ 401: ["unauthenticated"] }) },
+  { error: problems({ 401: ["unauthenticated"] }) },
 ) {}

@@ -64,8 +64,15 @@ const parameters = (declared: unknown): ReadonlyArray<Json> => [
   requestIdParameter,
 ]
 
+const securitySchemes = { bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" } }
+
+/** Whoever can be told to sign in has to. */
+const needsToken = (declared: Json): boolean =>
+  String(record(record(declared["responses"])["401"])["description"]).includes("unauthenticated")
+
 const operation = (declared: Json): Json => ({
   ...declared,
+  ...(needsToken(declared) ? { security: [{ bearer: [] }] } : {}),
   parameters: parameters(declared["parameters"]),
   responses: mapValues(declared["responses"], answer),
 })
@@ -79,7 +86,7 @@ export const finishOpenApi = (document: Json): Json => {
     tidied({
       ...document,
       paths: mapValues(document["paths"], (path) => mapValues(path, operation)),
-      components: { ...components, schemas },
+      components: { ...components, schemas, securitySchemes },
     }),
   )
 }

@@ -24,7 +24,21 @@ const readOrder = makeBodyReader(PlaceOrder)
 const readBatch = makeBodyReader(OrderBatchEnvelope, batchBodySizeMaxBytes)
 const decodeBatchedOrder = makeDecoder(BatchedOrder)
 
-const isoTime = (millis: number): string => DateTime.formatIso(DateTime.makeUnsafe(millis))
+/** Orders of one batch share their times, so the last text is kept. */
+const makeIsoTime = (): ((millis: number) => string) => {
+  let lastMillis = Number.NaN
+  let lastText = ""
+  return (millis) => {
+    if (millis !== lastMillis) {
+      lastText = DateTime.formatIso(DateTime.makeUnsafe(millis))
+      lastMillis = millis
+    }
+    return lastText
+  }
+}
+const createdTime = makeIsoTime()
+const expiresTime = makeIsoTime()
+const paidTime = makeIsoTime()
 
 export const orderView = (order: Order): OrderView => ({
   id: order.id,
@@ -32,9 +46,9 @@ export const orderView = (order: Order): OrderView => ({
   ...(order.customerRef === null ? {} : { customerRef: order.customerRef }),
   lines: order.lines,
   total: order.total,
-  createdAt: isoTime(order.createdAtMillis),
-  expiresAt: isoTime(order.expiresAtMillis),
-  ...(order.paidAtMillis === null ? {} : { paidAt: isoTime(order.paidAtMillis) }),
+  createdAt: createdTime(order.createdAtMillis),
+  expiresAt: expiresTime(order.expiresAtMillis),
+  ...(order.paidAtMillis === null ? {} : { paidAt: paidTime(order.paidAtMillis) }),
   payments: [],
   shipments: [],
 })
