@@ -152,7 +152,6 @@ export const make = (database: MemoryDatabase): ShardStore["Service"] => {
   return ShardStore.of({
     acquire: (shards, owner) =>
       read(database, () => new Map(shards.map((shard) => [shard, database.acquire(shard, owner)]))),
-    lease: (shard) => read(database, () => leaseOf(shard)),
     inspect: (shard, batch) =>
       read(database, () => {
         const row = tables.batches.get(`${shard}/${batch}`)

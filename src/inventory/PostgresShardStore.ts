@@ -72,10 +72,6 @@ export const layerNoDeps = Layer.effect(
           Effect.map((leases) => new Map(leases)),
           Effect.mapError(unreachable),
         ),
-      lease: Effect.fnUntraced(function* (shard: Shard) {
-        const [row] = yield* read<reads.LeaseRow>(shard, reads.lease(shard))
-        return row ?? (yield* missingShard(shard))
-      }),
       inspect: Effect.fnUntraced(function* (shard: Shard, batch: number) {
         const [row] = yield* read<reads.InspectionRow>(shard, reads.inspection(shard, batch))
         if (row === undefined) return yield* missingShard(shard)

@@ -110,7 +110,6 @@ export class ShardStore extends Context.Service<
       shards: ReadonlyArray<Shard>,
       owner: string,
     ) => Effect.Effect<ReadonlyMap<Shard, Lease>, StoreUnreachable>
-    readonly lease: (shard: Shard) => Effect.Effect<Lease, StoreUnreachable>
     readonly inspect: (shard: Shard, batch: number) => Effect.Effect<Inspection, StoreUnreachable>
     readonly commit: (write: BatchWrite) => Effect.Effect<Applied | NotApplied, StoreRejected | StoreUnknown>
     /** Uses a batch number up for nothing, so that no late attempt under it can be applied. */

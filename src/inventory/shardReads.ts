@@ -1,6 +1,6 @@
 /**
- * What a shard reads: leases and the batch log, products, keys, holds, units. Every statement finds its rows by index,
- * however large the tables have grown.
+ * What a shard reads: products, units, the keys and holds a batch must know with the lease of that moment, the batch
+ * log, and what the sweeper looks for. Every statement finds its rows by index, however large the tables have grown.
  */
 import { PgTypes } from "@effect/sql-pg"
 import type { Customer, Release, Return } from "../domain/commands.ts"
@@ -8,14 +8,6 @@ import type { ProductId, Shard } from "../domain/ids.ts"
 import type { KnownHold, ProductState } from "../domain/batch.ts"
 import type { CustomerUnits, FactsRequest, KeyName, KnownMovement, KnownOrder, Lease } from "./ShardStore.ts"
 import { type SqlParameters, type Statement, statement } from "./sqlParameters.ts"
-
-export type LeaseRow = Lease & { readonly shard: Shard }
-
-export const lease = (shard: Shard): Statement =>
-  statement(
-    (parameters) => `select shard, epoch::float8 as epoch, batch::float8 as batch from shard_leases
-where shard = ${parameters.add(PgTypes.int2(shard))}`,
-  )
 
 export interface InspectionRow extends Lease {
   readonly usedByEpoch: number | null

@@ -10,9 +10,13 @@ import { PgTypes } from "@effect/sql-pg"
 import { Effect, Fiber, Option } from "effect"
 import { takeoverLockMaxMillis } from "../domain/bounds.ts"
 import type { Shard } from "../domain/ids.ts"
-import type { LeaseRow } from "./shardReads.ts"
+import type { Lease } from "./ShardStore.ts"
 import { statement } from "./sqlParameters.ts"
 import type { WriterConnections } from "./writerConnections.ts"
+
+interface LeaseRow extends Lease {
+  readonly shard: Shard
+}
 
 /** How often the takeover looks for who blocks it, once its patience is over. */
 const terminateIntervalMillis = 250

@@ -56,7 +56,6 @@ class Calls {
 
 const watchedStore = (store: ShardStore["Service"], ledger: Ledger, calls: Calls): ShardStore["Service"] => ({
   ...store,
-  lease: (shard) => calls.watched(shard, store.lease(shard)),
   inspect: (shard, batch) => calls.watched(shard, store.inspect(shard, batch)),
   commit: (write) => {
     ledger.noteSent(write)

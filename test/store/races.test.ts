@@ -16,6 +16,7 @@ import {
   extension,
   heldPart,
   hold,
+  leaseOf,
   newKey,
   order,
   orderOf,
@@ -172,7 +173,7 @@ layer(StoreUnderTest.postgres, { excludeTestServices: true })("two writers on Po
       "does not wait for ever for a writer that stands still in its statement",
       Effect.gen(function* () {
         const { second } = yield* StoreUnderTest
-        const before = yield* second.lease(0)
+        const before = yield* leaseOf(second, 0)
         yield* openTransaction("update shard_leases set batch = batch + 1 where shard = 0")
         const taken = yield* takeOver(second, 0)
         assert.deepInclude(taken, { epoch: before.epoch + 1, batch: before.batch })
@@ -188,7 +189,7 @@ layer(StoreUnderTest.postgres, { excludeTestServices: true })("two writers on Po
         const lamp = yield* sell()
         const writer = yield* takeOver(first, 0)
         const write = writer.next({ orders: [order([[lamp, 1]])] })
-        yield* first.lease(0)
+        yield* leaseOf(first, 0)
         yield* terminate(yield* writers)
         const once = yield* tagOf(first.commit(write))
         assert.include(["StoreUnknown", "Applied"], once)

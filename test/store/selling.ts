@@ -9,7 +9,7 @@ import type { HeldPart, IdempotencyKey, Release, Restock, Return } from "../../s
 import { AttemptId, CallerId, OrderId, ProductId, type Shard, StockMovementId } from "../../src/domain/ids.ts"
 import { isLive } from "../../src/domain/order.ts"
 import type { BatchWrite, HoldExtension, HoldWrite, LineWrite, OrderWrite } from "../../src/domain/batch.ts"
-import type { Applied } from "../../src/inventory/ShardStore.ts"
+import type { Applied, Lease, StoreUnreachable } from "../../src/inventory/ShardStore.ts"
 import { type ProductToSell, type Store, StoreUnderTest } from "./StoreUnderTest.ts"
 
 export const attempt = (number: number): AttemptId =>
@@ -208,6 +208,15 @@ export const takeOver = Effect.fnUntraced(function* (store: Store, shard: Shard)
 })
 
 /** Units of a product, straight from its row. */
+/** The lease as a read of facts tells it. */
+export const leaseOf = Effect.fnUntraced(function* (
+  store: Store,
+  shard: Shard,
+): Effect.fn.Return<Lease, StoreUnreachable> {
+  const { lease } = yield* store.facts(shard, { orderKeys: [], movementKeys: [], holds: [], heldProducts: [] })
+  return lease
+})
+
 export const stockOf = Effect.fnUntraced(function* ({ productId }: ProductToSell) {
   const { stock } = yield* (yield* StoreUnderTest).rows
   const { available, stocked } = stock.find((row) => row.productId === productId) ?? assert.fail("no stock row")

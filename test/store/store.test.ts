@@ -10,23 +10,24 @@ import { ProductId } from "../../src/domain/ids.ts"
 import type { BatchWrite } from "../../src/domain/batch.ts"
 import type { Applied, NotApplied, StoreRejected, StoreUnknown } from "../../src/inventory/ShardStore.ts"
 import {
+  type Parts,
+  type Writer,
   attempt,
   booksBalance,
   extension,
   heldPart,
   hold,
+  leaseOf,
   movement,
   newKey,
   order,
   orderOf,
-  type Parts,
   release,
   sell,
   sendBack,
   stockOf,
   takeOver,
   unitsOf,
-  type Writer,
 } from "./selling.ts"
 import { StoreUnderTest } from "./StoreUnderTest.ts"
 
@@ -252,7 +253,7 @@ for (const [name, implementation] of implementations) {
           const writer = yield* writerOf(0)
           const applied = yield* writer.write({})
           assert.deepStrictEqual([applied.stock, applied.units, applied.unplaced], [[], [], []])
-          assert.deepInclude(yield* writer.store.lease(0), { epoch: writer.epoch, batch: writer.batch })
+          assert.deepInclude(yield* leaseOf(writer.store, 0), { epoch: writer.epoch, batch: writer.batch })
         }),
       )
 
@@ -260,7 +261,7 @@ for (const [name, implementation] of implementations) {
         "several shards are taken over at once, each with an epoch of its own",
         Effect.gen(function* () {
           const { first } = yield* StoreUnderTest
-          const before = [yield* first.lease(2), yield* first.lease(3)] as const
+          const before = [yield* leaseOf(first, 2), yield* leaseOf(first, 3)] as const
           const leases = yield* first.acquire([3, 2], "a test")
           assert.deepInclude(leases.get(2), { batch: before[0].batch, epoch: before[0].epoch + 1 })
           assert.deepInclude(leases.get(3), { batch: before[1].batch, epoch: before[1].epoch + 1 })

@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import * as MemoryShardStore from "../../src/inventory/MemoryShardStore.ts"
-import { booksBalance, hold, order, release, sell, stockOf, takeOver } from "./selling.ts"
+import { booksBalance, hold, leaseOf, order, release, sell, stockOf, takeOver } from "./selling.ts"
 import { StoreUnderTest } from "./StoreUnderTest.ts"
 
 /** A test with a database of its own, whose books must balance at its end. */
@@ -142,7 +142,7 @@ describe("the in-memory store", () => {
   behaves("reads that do not get through are unreachable, and change nothing", (database) =>
     Effect.gen(function* () {
       const { store } = yield* aboutToSell
-      const before = yield* store.lease(0)
+      const before = yield* leaseOf(store, 0)
       database.weather = { ...MemoryShardStore.calm, read: Effect.succeed(false) }
       assert.strictEqual(
         yield* tagOf(Effect.as(store.acquire([0], "a test"), { _tag: "Acquired" })),
@@ -150,7 +150,7 @@ describe("the in-memory store", () => {
       )
       assert.strictEqual(yield* tagOf(Effect.as(store.products(0, []), { _tag: "Read" })), "StoreUnreachable")
       database.weather = MemoryShardStore.calm
-      assert.deepStrictEqual(yield* store.lease(0), before)
+      assert.deepStrictEqual(yield* leaseOf(store, 0), before)
     }),
   )
 
