@@ -2,15 +2,16 @@
  * The one place where refusals and errors become HTTP statuses. Must stay true: it is exhaustive (a new refusal does
  * not compile without its row), and nothing of the inside leaves: no SQL, no stack, no internal name.
  */
-import { DateTime, Predicate } from "effect"
+import { Predicate } from "effect"
 import type { HttpServerError } from "effect/http"
 import type { SqlError } from "effect/sql"
 import type { AccountRefusal } from "../accounts/accountRefusals.ts"
 import type { CatalogueRefusal } from "../catalogue/catalogueRefusals.ts"
-import { retryAfterSeconds } from "../domain/bounds.ts"
+import { idempotencyKeyLengthMax, productUnitsMax, retryAfterSeconds } from "../domain/bounds.ts"
 import type { MovementRefusal, OrderRefusal, Unavailable } from "../domain/refusals.ts"
 import type { CommandError } from "../inventory/mailboxEntry.ts"
 import type { Problem } from "./contract/problem.ts"
+import { isoTime } from "./isoTime.ts"
 
 /** What only the HTTP edge refuses. */
 export type RequestRefusal =
@@ -43,8 +44,6 @@ export interface Sketch {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-const isoTime = (millis: number): string => DateTime.formatIso(DateTime.makeUnsafe(millis))
-
 export const sketchOf = (refusal: Refusal): Sketch => {
   const sketch = (status: number, title: string, detail: string, more: Partial<Sketch> = {}): Sketch => ({
     status,
@@ -61,7 +60,7 @@ export const sketchOf = (refusal: Refusal): Sketch => {
       return sketch(
         400,
         "Idempotency-Key missing",
-        "This request needs an Idempotency-Key header of 1 to 255 printable ASCII characters.",
+        `This request needs an Idempotency-Key header of 1 to ${idempotencyKeyLengthMax} printable ASCII characters.`,
       )
     case "unauthenticated":
       return sketch(401, "Not signed in", "This request needs the token of a session that has not ended.", {
@@ -109,7 +108,7 @@ export const sketchOf = (refusal: Refusal): Sketch => {
         extras: { productId: refusal.productId, available: refusal.available },
       })
     case "stock_too_large":
-      return sketch(409, "Stock too large", "A product cannot have more than 2147483647 units.", {
+      return sketch(409, "Stock too large", `A product cannot have more than ${productUnitsMax} units.`, {
         extras: { productId: refusal.productId },
       })
     case "too_large":

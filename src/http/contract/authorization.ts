@@ -1,6 +1,6 @@
 /**
- * Who is calling: endpoints under this middleware run only for a signed-in account and find it as `CurrentPrincipal`. The token
- * travels as `Authorization: Bearer …`, which `openApiDocument.ts` tells the document.
+ * Who is calling: endpoints under this middleware run only for a signed-in account and find it as `CurrentPrincipal`.
+ * The token travels as `Authorization: Bearer …`, which `openApiDocument.ts` tells the document.
  */
 import { Context } from "effect"
 import { HttpApiMiddleware } from "effect/http-api"

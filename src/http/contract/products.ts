@@ -67,17 +67,19 @@ export const CreateProduct = Schema.Struct({
   imageUrl: Schema.optionalKey(Schema.NullOr(ImageUrl)),
 }).annotate({ identifier: "CreateProduct" })
 
+const MovementKind = Schema.Literals(["received", "writtenOff", "corrected"])
+
 export const StockMovementView = Schema.Struct({
   id: StockMovementId,
   productId: ProductId,
-  kind: Schema.Literals(["received", "writtenOff", "corrected"]),
+  kind: MovementKind,
   quantity: Schema.Int,
   reason: Schema.NullOr(Schema.String),
   createdAt: Timestamp,
 }).annotate({ identifier: "StockMovement" })
 
 export const MoveStock = Schema.Struct({
-  kind: Schema.Literals(["received", "writtenOff", "corrected"]),
+  kind: MovementKind,
   quantity: Schema.Int.check(Schema.isBetween({ minimum: -productUnitsMax, maximum: productUnitsMax })),
   reason: Schema.optionalKey(Schema.NullOr(lineOfText(movementReasonLengthMax))),
 })

@@ -72,7 +72,9 @@ export const IdempotencyKey = Schema.String.check(
   Schema.isPattern(new RegExp(`^[\\x20-\\x7e]{1,${idempotencyKeyLengthMax}}$`), {
     message: `must have 1 to ${idempotencyKeyLengthMax} printable ASCII characters`,
   }),
-).annotate({ description: "Makes a retry the same request: 1 to 255 printable ASCII characters." })
+).annotate({
+  description: `Makes a retry the same request: 1 to ${idempotencyKeyLengthMax} printable ASCII characters.`,
+})
 
 /** Seconds with milliseconds, UTC, as every time in an answer. */
 export const Timestamp = Schema.String.annotate({ description: "RFC 3339, UTC, milliseconds", format: "date-time" })

@@ -2,7 +2,7 @@
  * Sign-up, sign-in, sign-out and "who am I". Passwords are wrapped as soon as they are read, so that no log or error
  * can show one.
  */
-import { DateTime, Effect, Option, Redacted } from "effect"
+import { Effect, Option, Redacted } from "effect"
 import type { HttpServerRequest } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { Accounts } from "../../accounts/Accounts.ts"
@@ -11,6 +11,7 @@ import { Sessions } from "../../accounts/Sessions.ts"
 import { type AccountView, SignIn, SignUp } from "../contract/accounts.ts"
 import { Api } from "../contract/Api.ts"
 import { CurrentPrincipal } from "../contract/authorization.ts"
+import { isoTime } from "../isoTime.ts"
 import { makeBodyReader } from "../requestBody.ts"
 import { answeringInTime } from "../respond.ts"
 
@@ -44,7 +45,7 @@ export const accountsHandlers = HttpApiBuilder.group(
       const session = yield* sessions.signIn({ email, password: Redacted.make(password), address: addressOf(request) })
       return {
         token: session.token,
-        expiresAt: DateTime.formatIso(DateTime.makeUnsafe(session.expiresAtMillis)),
+        expiresAt: isoTime(session.expiresAtMillis),
         account: accountView(session.account),
       }
     })

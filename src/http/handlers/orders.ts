@@ -3,7 +3,7 @@
  * `Orders.place` but checks of the body itself; answers are written as they are shown, without a second pass through a
  * schema (a test decodes them with the contract's).
  */
-import { DateTime, Effect } from "effect"
+import { Effect } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { notFound } from "../../accounts/accountRefusals.ts"
@@ -15,6 +15,7 @@ import { accountBuyer, Orders, type Placed } from "../../orders/Orders.ts"
 import { Api } from "../contract/Api.ts"
 import { CurrentPrincipal } from "../contract/authorization.ts"
 import { BatchedOrder, type BatchResult, OrderBatchEnvelope, type OrderView, PlaceOrder } from "../contract/orders.ts"
+import { isoTime } from "../isoTime.ts"
 import { type Failure, problemOf, type RequestRefusal, sketchOf } from "../problems.ts"
 import { RequestId } from "../RequestId.ts"
 import { makeBodyReader, makeDecoder } from "../requestBody.ts"
@@ -25,20 +26,20 @@ const readBatch = makeBodyReader(OrderBatchEnvelope, batchBodySizeMaxBytes)
 const decodeBatchedOrder = makeDecoder(BatchedOrder)
 
 /** Orders of one batch share their times, so the last text is kept. */
-const makeIsoTime = (): ((millis: number) => string) => {
+const makeSharedTime = (): ((millis: number) => string) => {
   let lastMillis = Number.NaN
   let lastText = ""
   return (millis) => {
     if (millis !== lastMillis) {
-      lastText = DateTime.formatIso(DateTime.makeUnsafe(millis))
+      lastText = isoTime(millis)
       lastMillis = millis
     }
     return lastText
   }
 }
-const createdTime = makeIsoTime()
-const expiresTime = makeIsoTime()
-const paidTime = makeIsoTime()
+const createdTime = makeSharedTime()
+const expiresTime = makeSharedTime()
+const paidTime = makeSharedTime()
 
 export const orderView = (order: Order): OrderView => ({
   id: order.id,

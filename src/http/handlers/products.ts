@@ -15,10 +15,9 @@ import { movementFingerprint } from "../../orders/fingerprint.ts"
 import { Api } from "../contract/Api.ts"
 import { CurrentPrincipal } from "../contract/authorization.ts"
 import { CreateProduct, MoveStock, type ProductView, type StockMovementView } from "../contract/products.ts"
+import { isoTime } from "../isoTime.ts"
 import { makeBodyReader } from "../requestBody.ts"
 import { answeringInTime } from "../respond.ts"
-
-const isoTime = (millis: number): string => DateTime.formatIso(DateTime.makeUnsafe(millis))
 
 const productView = ({
   createdAtMillis,
