@@ -1,6 +1,6 @@
 /**
- * What makes a retry the same request: the operation, its merged and sorted lines and the customer it is for. A key
- * that comes back with another fingerprint is refused (`idempotency_key_reused`).
+ * What makes a retry the same request: the operation and all it asks for, an order's lines merged and sorted. A key that
+ * comes back with another fingerprint is refused (`idempotency_key_reused`).
  */
 import { hash } from "node:crypto"
 import type { RequestedLine } from "../domain/order.ts"
