@@ -17,6 +17,11 @@ export interface IdempotencyKey {
   readonly fingerprint: string
 }
 
+/** Names to look orders, movements, holds and counted units up by, wherever they are kept in memory. */
+export const keyName = (name: Pick<IdempotencyKey, "caller" | "key">): string => `${name.caller}/${name.key}`
+export const holdName = (name: IdempotencyKey): string => `${name.caller}/${name.fingerprint}/${name.key}`
+export const unitsName = (productId: ProductId, customer: Customer): string => `${productId}/${customer}`
+
 /** Who the units are counted for: an account's id, or `ref:` and the reference a channel gave. */
 export type Customer = string
 
@@ -71,12 +76,14 @@ export interface Return {
   readonly productId: ProductId
 }
 
+export type MovementKind = "received" | "writtenOff" | "corrected"
+
 /** Move a product's stock by `delta` units: received, written off or corrected by its merchant. */
 export interface Restock extends IdempotencyKey {
   readonly _tag: "Restock"
   readonly movementId: StockMovementId
   readonly productId: ProductId
-  readonly kind: "received" | "writtenOff" | "corrected"
+  readonly kind: MovementKind
   readonly delta: number
   readonly reason: string | null
 }

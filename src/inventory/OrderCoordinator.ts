@@ -10,13 +10,19 @@
 import { Clock, Context, Deferred, Effect, type Exit, Layer } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { coordinatedOrdersMax, holdTtlMillis, orderDeadlineDefaultMillis } from "../domain/bounds.ts"
-import type { HeldPart, IdempotencyKey, Reserve, ReserveOutcome, SoldLine } from "../domain/commands.ts"
+import {
+  type HeldPart,
+  holdName,
+  type IdempotencyKey,
+  type Reserve,
+  type ReserveOutcome,
+  type SoldLine,
+} from "../domain/commands.ts"
 import { AttemptId, type ProductId, type Shard } from "../domain/ids.ts"
 import type { RequestedLine } from "../domain/order.ts"
 import type { OrderRefusal } from "../domain/refusals.ts"
 import { Inventory } from "./Inventory.ts"
 import { Busy, type CommandError } from "./mailboxEntry.ts"
-import { holdName } from "./planner.ts"
 import { ShardDirectory } from "./ShardDirectory.ts"
 import { ShardStore } from "./ShardStore.ts"
 

@@ -7,7 +7,7 @@
  */
 import { shardCustomersMax, shardProductsMax } from "../domain/bounds.ts"
 import type { ProductId } from "../domain/ids.ts"
-import { unitsName } from "./planner.ts"
+import { unitsName } from "../domain/commands.ts"
 import type { ProductState } from "../domain/batch.ts"
 import type { Applied, CustomerUnits } from "./ShardStore.ts"
 
@@ -48,7 +48,7 @@ export class ShardState {
     }
   }
 
-  /** Back under the bounds, the longest remembered first; called between batches, never within one. */
+  /** Back under the bounds, what was loaded longest ago first; called between batches, never within one. */
   trim(): void {
     trimTo(this.products, shardProductsMax)
     trimTo(this.units, shardCustomersMax)

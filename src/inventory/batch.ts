@@ -8,10 +8,10 @@
  */
 import { Effect, Result } from "effect"
 import { settlePauseMillis } from "../domain/bounds.ts"
-import type { Command, Customer } from "../domain/commands.ts"
+import { type Command, type Customer, holdName, keyName, unitsName } from "../domain/commands.ts"
 import type { ProductId, Shard } from "../domain/ids.ts"
 import { resolve } from "./outcomes.ts"
-import { type Facts, holdName, keyName, plan, type Plan, unitsName, writes } from "./planner.ts"
+import { type Facts, plan, type Plan, writes } from "./planner.ts"
 import { settle, type Settled } from "./settlement.ts"
 import { Busy, CommandFailed, type Entry, type Reply } from "./mailboxEntry.ts"
 import type { ShardState } from "./ShardState.ts"

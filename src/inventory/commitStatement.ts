@@ -5,14 +5,14 @@
  * Must stay true, each rule having broken the books in another form: the lease row is locked first and every other
  * part depends on it; hold rows are locked before keys, keys are inserted sorted by caller and key, stock comes last;
  * stock moves only for rows really inserted or deleted, by relative amounts; a hold's lines are taken from the locked
- * rows; nothing an order needs is deleted before that order is inserted. Only the extension of holds comes last: it never
- * waits, and what it misses is told.
+ * rows; nothing an order needs is deleted before that order is inserted. Only the extension of holds comes last: it
+ * never waits, and what it misses is told.
  *
  * Tried and lost: `FOR SHARE` on the lease (a late first attempt came in after "nothing happened"); holds deleted
  * before their orders were inserted (units lost); text and jsonb parameters (binary arrays are 15 to 25 % faster).
  */
 import { PgTypes } from "@effect/sql-pg"
-import { keyName } from "./planner.ts"
+import { keyName } from "../domain/commands.ts"
 import type { BatchWrite, HoldExtension, LineWrite, OrderWrite } from "../domain/batch.ts"
 import { SqlParameters, type Statement, statement } from "./sqlParameters.ts"
 

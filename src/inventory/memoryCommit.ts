@@ -5,13 +5,13 @@
  * Must stay true: nothing here is decided again that the planner decided; stock moves only for rows inserted or deleted
  * by this very batch, in one step a product, and the checks of the tables have the last word.
  */
-import type { HeldPart, Release, Restock, Return } from "../domain/commands.ts"
+import { type HeldPart, keyName, type Release, type Restock, type Return, unitsName } from "../domain/commands.ts"
 import type { OrderId, ProductId, Shard, StockMovementId } from "../domain/ids.ts"
-import { holdKey, type HoldRow, type MemoryTables, uniqueKey, unitsKey, violation } from "./memoryTables.ts"
+import { holdKey, type HoldRow, type MemoryTables, violation } from "./memoryTables.ts"
 import type { BatchWrite, HoldExtension, HoldWrite, OrderWrite } from "../domain/batch.ts"
 import type { Applied, CustomerUnits, NotApplied } from "./ShardStore.ts"
 
-export const notApplied: NotApplied = { _tag: "NotApplied" }
+const notApplied: NotApplied = { _tag: "NotApplied" }
 
 /** One batch on its way through the tables. */
 interface Progress {
@@ -75,7 +75,7 @@ const placeOrder = ({ atMillis, available, tables, units, write }: Progress, ord
   const { caller, customer, customerRef, fingerprint, key, orderId } = command
   const held = command.held.flatMap((part) => heldRows(tables, order, part, atMillis))
   if (held.length < command.held.reduce((count, part) => count + part.lines.length, 0)) return false
-  if (tables.orderKeys.get(uniqueKey(command)) !== undefined) {
+  if (tables.orderKeys.get(keyName(command)) !== undefined) {
     if (write.form === "plain") throw violation("23505", "orders_key")
     return false
   }
@@ -152,7 +152,7 @@ const applyReturn = ({ available, tables, units, write }: Progress, { returnId }
 }
 
 const insertMovement = ({ atMillis, available, stocked, tables, write }: Progress, command: Restock): boolean => {
-  if (tables.movementKeys.get(uniqueKey(command)) !== undefined) {
+  if (tables.movementKeys.get(keyName(command)) !== undefined) {
     if (write.form === "plain") throw violation("23505", "stock_movements_key")
     return false
   }
@@ -177,7 +177,7 @@ const moveStock = ({ available, stocked, tables }: Progress): Applied["stock"] =
 /** Counts go up for anybody, and down only where there is a count: other units were never counted. */
 const moveUnits = ({ tables, units }: Progress): Applied["units"] =>
   [...units.values()].flatMap(({ customer, productId, units: delta }) => {
-    const row = tables.customerUnits.get(unitsKey(productId, customer))
+    const row = tables.customerUnits.get(unitsName(productId, customer))
     if (delta === 0 || (row === undefined && delta < 0)) return []
     const moved = { productId, customer, units: (row?.units ?? 0) + delta }
     tables.customerUnits.put(moved)
@@ -189,6 +189,6 @@ const add = (deltas: Map<ProductId, number>, productId: ProductId, delta: number
 }
 
 const addUnits = (deltas: Progress["units"], productId: ProductId, customer: string, delta: number): void => {
-  const name = unitsKey(productId, customer)
+  const name = unitsName(productId, customer)
   deltas.set(name, { productId, customer, units: (deltas.get(name)?.units ?? 0) + delta })
 }

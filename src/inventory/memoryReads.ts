@@ -2,9 +2,9 @@
  * What a shard reads from the in-memory tables: products, facts, units, and what the sweeper looks for. Nothing here
  * changes a row.
  */
-import type { IdempotencyKey, Release, Return } from "../domain/commands.ts"
+import { holdName, keyName, type Release, type Return, unitsName } from "../domain/commands.ts"
 import type { ProductId, Shard } from "../domain/ids.ts"
-import { type MemoryTables, uniqueKey, unitsKey } from "./memoryTables.ts"
+import type { MemoryTables } from "./memoryTables.ts"
 import type { ProductState } from "../domain/batch.ts"
 import type { CustomerUnits, FactsRead, FactsRequest, Lease } from "./ShardStore.ts"
 
@@ -37,8 +37,8 @@ export const readFacts = (tables: MemoryTables, shard: Shard, request: FactsRequ
   }
   return {
     lease: readLease(tables, shard),
-    orders: request.orderKeys.flatMap((name) => tables.orderKeys.get(uniqueKey(name)) ?? []),
-    movements: request.movementKeys.flatMap((name) => tables.movementKeys.get(uniqueKey(name)) ?? []),
+    orders: request.orderKeys.flatMap((name) => tables.orderKeys.get(keyName(name)) ?? []),
+    movements: request.movementKeys.flatMap((name) => tables.movementKeys.get(keyName(name)) ?? []),
     holds: tables.holds.all().filter((row) => row.shard === shard && wanted.has(holdName(row))),
     heldUnits: request.heldProducts.map((productId) => ({ productId, units: heldUnits.get(productId) ?? 0 })),
   }
@@ -48,7 +48,7 @@ export const readUnits = (
   tables: MemoryTables,
   pairs: ReadonlyArray<{ readonly productId: ProductId; readonly customer: string }>,
 ): ReadonlyArray<CustomerUnits> =>
-  pairs.flatMap(({ customer, productId }) => tables.customerUnits.get(unitsKey(productId, customer)) ?? [])
+  pairs.flatMap(({ customer, productId }) => tables.customerUnits.get(unitsName(productId, customer)) ?? [])
 
 /** The rows whose time ended first, as one Release for each hold and attempt. */
 export const readExpiredHolds = (
@@ -77,5 +77,3 @@ export const readPendingReturns = (tables: MemoryTables, shard: Shard, sizeMax: 
     .toSorted((left, right) => (left.returnId < right.returnId ? -1 : 1))
     .slice(0, sizeMax)
     .map(({ productId, returnId }) => ({ _tag: "Return", returnId, productId }))
-
-const holdName = (name: IdempotencyKey): string => `${name.caller}/${name.fingerprint}/${name.key}`

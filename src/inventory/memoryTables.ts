@@ -7,8 +7,16 @@
  */
 import { Result } from "effect"
 import { lineQuantityMax, orderTotalMax, priceAmountMax, productUnitsMax } from "../domain/bounds.ts"
-import type { Customer, IdempotencyKey, PricedLine, Restock } from "../domain/commands.ts"
-import type { AttemptId, CallerId, OrderId, ProductId, Shard, StockMovementId } from "../domain/ids.ts"
+import {
+  type Customer,
+  holdName,
+  type IdempotencyKey,
+  keyName,
+  type MovementKind,
+  type PricedLine,
+  unitsName,
+} from "../domain/commands.ts"
+import type { AttemptId, OrderId, ProductId, Shard, StockMovementId } from "../domain/ids.ts"
 import type { OrderStatus } from "../domain/order.ts"
 import type { ProductState } from "../domain/batch.ts"
 import { type CustomerUnits, StoreRejected } from "./ShardStore.ts"
@@ -46,7 +54,7 @@ export interface StockRow {
 export interface MovementRow extends IdempotencyKey {
   readonly movementId: StockMovementId
   readonly productId: ProductId
-  readonly kind: Restock["kind"]
+  readonly kind: MovementKind
   readonly delta: number
   readonly reason: string | null
   readonly createdAtMillis: number
@@ -150,11 +158,9 @@ export class Table<Row> {
   }
 }
 
-export const uniqueKey = (of: { readonly caller: CallerId; readonly key: string }): string => `${of.caller}/${of.key}`
-export const lineKey = (orderId: OrderId, productId: ProductId): string => `${orderId}/${productId}`
-export const unitsKey = (productId: ProductId, customer: Customer): string => `${productId}/${customer}`
+const lineKey = (orderId: OrderId, productId: ProductId): string => `${orderId}/${productId}`
 export const holdKey = (shard: Shard, name: IdempotencyKey, productId: ProductId): string =>
-  `${shard}/${name.caller}/${name.fingerprint}/${productId}/${name.key}`
+  `${shard}/${productId}/${holdName(name)}`
 
 /** The tables of one database, with a lease for each of its shards. */
 export class MemoryTables {
@@ -207,7 +213,7 @@ export class MemoryTables {
     },
   )
   /** The unique index of movements: caller and key. */
-  readonly movementKeys = new Table<MovementRow>(this.#journal, uniqueKey, () => undefined)
+  readonly movementKeys = new Table<MovementRow>(this.#journal, keyName, () => undefined)
   readonly orders = new Table<OrderRow>(
     this.#journal,
     (row) => row.orderId,
@@ -220,7 +226,7 @@ export class MemoryTables {
     },
   )
   /** The unique index of orders: caller and key. */
-  readonly orderKeys = new Table<OrderRow>(this.#journal, uniqueKey, () => undefined)
+  readonly orderKeys = new Table<OrderRow>(this.#journal, keyName, () => undefined)
   readonly orderLines = new Table<OrderLineRow>(this.#journal, (row) => lineKey(row.orderId, row.productId), checkLine)
   readonly holds = new Table<HoldRow>(
     this.#journal,
@@ -247,7 +253,7 @@ export class MemoryTables {
   )
   readonly customerUnits = new Table<CustomerUnits>(
     this.#journal,
-    (row) => unitsKey(row.productId, row.customer),
+    (row) => unitsName(row.productId, row.customer),
     (row) => {
       checkInteger(row.units)
       checkCustomer(row.customer)

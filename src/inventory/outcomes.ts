@@ -2,9 +2,9 @@
  * Who is answered what after a commit. The plan says how each command ends if everything was written as planned; the
  * commit's result and the keys read after it say where it was not.
  */
-import type { Command, Outcome } from "../domain/commands.ts"
+import { type Command, keyName, type Outcome } from "../domain/commands.ts"
 import type { Entry } from "./mailboxEntry.ts"
-import { keyName, type Plan } from "./planner.ts"
+import type { Plan } from "./planner.ts"
 import type { Applied, FactsRead } from "./ShardStore.ts"
 
 /** Everybody's answer, now that the batch is in the database. */

@@ -7,17 +7,20 @@
  * before it and the rest waits for the next batch, so that the order of the mailbox still decides.
  */
 import { productUnitsMax } from "../domain/bounds.ts"
-import type {
-  Command,
-  HeldPart,
-  Hold,
-  Outcome,
-  PricedLine,
-  Release,
-  Reserve,
-  Restock,
-  Return,
-  SoldLine,
+import {
+  type Command,
+  type HeldPart,
+  type Hold,
+  type Outcome,
+  type PricedLine,
+  type Release,
+  type Reserve,
+  type Restock,
+  type Return,
+  type SoldLine,
+  holdName,
+  keyName,
+  unitsName,
 } from "../domain/commands.ts"
 import type { OrderId, ProductId, StockMovementId } from "../domain/ids.ts"
 import type { RequestedLine } from "../domain/order.ts"
@@ -45,14 +48,6 @@ export interface Facts {
   /** Units customers have of limited products, by `unitsName`; absent means none. */
   readonly units: ReadonlyMap<string, number>
 }
-
-export const keyName = (name: { readonly caller: string; readonly key: string }): string => `${name.caller}/${name.key}`
-export const holdName = (name: {
-  readonly caller: string
-  readonly key: string
-  readonly fingerprint: string
-}): string => `${name.caller}/${name.fingerprint}/${name.key}`
-export const unitsName = (productId: ProductId, customer: string): string => `${productId}/${customer}`
 
 /** How one command of the batch ends if the commit goes as planned. */
 export type Decision =

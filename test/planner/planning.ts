@@ -4,19 +4,11 @@
  */
 import { assert } from "@effect/vitest"
 import { Result } from "effect"
-import type { Command, Outcome, Reserve } from "../../src/domain/commands.ts"
+import { type Command, holdName, keyName, type Outcome, type Reserve, unitsName } from "../../src/domain/commands.ts"
 import { MerchantId, OrderId, type ProductId } from "../../src/domain/ids.ts"
 import { applyBatch } from "../../src/inventory/memoryCommit.ts"
 import { holdKey, MemoryTables } from "../../src/inventory/memoryTables.ts"
-import {
-  type Decision,
-  type Facts,
-  holdName,
-  keyName,
-  plan,
-  type Plan,
-  unitsName,
-} from "../../src/inventory/planner.ts"
+import { type Decision, type Facts, plan, type Plan } from "../../src/inventory/planner.ts"
 import type { KnownHold, ProductState } from "../../src/domain/batch.ts"
 import type { Applied } from "../../src/inventory/ShardStore.ts"
 import type { ModelLine, Verdict, World } from "./referenceModel.ts"
