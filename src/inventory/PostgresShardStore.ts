@@ -13,6 +13,7 @@ import * as reads from "./shardReads.ts"
 import type { BatchWrite } from "../domain/batch.ts"
 import {
   type Applied,
+  connectionFailure,
   type FactsRequest,
   type NotApplied,
   ShardStore,
@@ -161,9 +162,6 @@ const missingShard = (shard: Shard) => Effect.fail(new StoreUnreachable({ messag
 
 const unreachable = (error: QueryError): StoreUnreachable =>
   new StoreUnreachable({ message: error._tag === "Silent" ? "no answer in time" : error.message })
-
-/** SQLSTATE of a connection that could not be made. */
-const connectionFailure = "08001"
 
 /** What cannot be encoded was never sent: definite, and the fault of what the batch carries. */
 const isEncodable = ({ parameters }: Statement): boolean =>

@@ -94,6 +94,9 @@ export class StoreRejected extends Schema.TaggedError<StoreRejected>()("StoreRej
   message: Schema.String,
 }) {}
 
+/** SQLSTATE of a StoreRejected where no connection could be made: the statement was not sent this time. */
+export const connectionFailure = "08001"
+
 /** Connection lost, silence, or FATAL: it happened, will happen, or never did. */
 export class StoreUnknown extends Schema.TaggedError<StoreUnknown>()("StoreUnknown", { message: Schema.String }) {}
 

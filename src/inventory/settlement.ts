@@ -9,7 +9,7 @@
 import { Effect, Result } from "effect"
 import { settlePauseMillis } from "../domain/bounds.ts"
 import type { BatchWrite } from "../domain/batch.ts"
-import type { Applied, Inspection, ShardStore } from "./ShardStore.ts"
+import { type Applied, connectionFailure, type Inspection, type ShardStore } from "./ShardStore.ts"
 
 export type Settled =
   | Applied
@@ -25,8 +25,6 @@ type Store = ShardStore["Service"]
 /** Deadlocks and serialization failures are definite, and the same statement may simply be sent again. */
 const mayRunAgain = (sqlState: string): boolean => sqlState === "40P01" || sqlState === "40001"
 const runsAgainMax = 5
-/** SQLSTATE of a connection that could not be made: the statement was not sent this time. */
-const connectionFailure = "08001"
 
 export const settle = Effect.fnUntraced(function* (store: Store, write: BatchWrite): Effect.fn.Return<Settled> {
   let isUnknown = false
