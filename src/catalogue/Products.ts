@@ -9,10 +9,11 @@ import { SqlClient, type SqlError } from "effect/sql"
 import { forbidden, notFound, type Forbidden, type NotFound } from "../accounts/accountRefusals.ts"
 import { actsFor, type Account } from "../accounts/principal.ts"
 import { type MerchantId, ProductId, StockMovementId } from "../domain/ids.ts"
+import { type Page, pageOf } from "../domain/page.ts"
 import { shardOf } from "../domain/shard.ts"
 import { Configuration } from "../platform/Configuration.ts"
 import { merchantRequired, type CatalogueRefusal } from "./catalogueRefusals.ts"
-import type { NewProduct, Product, ProductPage, ProductQuery } from "./product.ts"
+import type { NewProduct, Product, ProductQuery } from "./product.ts"
 import { insertProduct, productById, productPage } from "./productStatements.ts"
 
 export class Products extends Context.Service<
@@ -26,7 +27,7 @@ export class Products extends Context.Service<
     ) => Effect.Effect<Product, Forbidden | CatalogueRefusal | SqlError.SqlError>
     /** Archived products, too: whoever bought one may still look at it. */
     readonly get: (id: ProductId) => Effect.Effect<Product, NotFound | SqlError.SqlError>
-    readonly list: (query: ProductQuery) => Effect.Effect<ProductPage, SqlError.SqlError>
+    readonly list: (query: ProductQuery) => Effect.Effect<Page<Product>, SqlError.SqlError>
   }
 >()("hedonify/catalogue/Products") {
   static readonly layer = Layer.effect(
@@ -59,7 +60,7 @@ export class Products extends Context.Service<
 
       const list = Effect.fn("Products.list")(function* (query: ProductQuery) {
         const rows = yield* productPage(sql, query)
-        return { data: rows.slice(0, query.limit), hasMore: rows.length > query.limit }
+        return pageOf(rows, query.limit)
       })
 
       return Products.of({ create, get, list })

@@ -5,9 +5,9 @@ import { Context, Effect, Layer } from "effect"
 import { SqlClient, type SqlError } from "effect/sql"
 import { forbidden, notFound, type Forbidden, type NotFound } from "../accounts/accountRefusals.ts"
 import { actsFor, belongsTo, type Account } from "../accounts/principal.ts"
+import type { MovementKind } from "../domain/commands.ts"
 import type { MerchantId, ProductId, StockMovementId } from "../domain/ids.ts"
-
-export type MovementKind = "received" | "writtenOff" | "corrected"
+import { beforeEveryId, type Page, pageOf } from "../domain/page.ts"
 
 export interface StockMovement {
   readonly id: StockMovementId
@@ -17,11 +17,6 @@ export interface StockMovement {
   readonly delta: number
   readonly reason: string | null
   readonly createdAtMillis: number
-}
-
-export interface StockMovementPage {
-  readonly data: ReadonlyArray<StockMovement>
-  readonly hasMore: boolean
 }
 
 /** A movement's quantity as a caller writes it: what is written off counts up, only a correction has a sign. */
@@ -38,7 +33,7 @@ export class StockMovements extends Context.Service<
       account: Account,
       productId: ProductId,
       page: { readonly limit: number; readonly startingAfter: StockMovementId | null },
-    ) => Effect.Effect<StockMovementPage, Forbidden | NotFound | SqlError.SqlError>
+    ) => Effect.Effect<Page<StockMovement>, Forbidden | NotFound | SqlError.SqlError>
     readonly get: (id: StockMovementId) => Effect.Effect<StockMovement, NotFound | SqlError.SqlError>
     /** Fails unless the account may move this product's stock now. */
     readonly mayMove: (
@@ -75,9 +70,9 @@ export class StockMovements extends Context.Service<
         }
         const rows = yield* sql<StockMovement>`
           select ${sql.literal(columns)} from stock_movements
-          where product_id = ${productId} and id > ${page.startingAfter ?? "00000000-0000-0000-0000-000000000000"}
+          where product_id = ${productId} and id > ${page.startingAfter ?? beforeEveryId}
           order by id limit ${page.limit + 1}`
-        return { data: rows.slice(0, page.limit), hasMore: rows.length > page.limit }
+        return pageOf(rows, page.limit)
       })
 
       const get = Effect.fn("StockMovements.get")(function* (id: StockMovementId) {

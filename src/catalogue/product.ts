@@ -46,8 +46,3 @@ export interface ProductQuery {
   readonly merchantId: MerchantId | null
   readonly inStock: boolean | null
 }
-
-export interface ProductPage {
-  readonly data: ReadonlyArray<Product>
-  readonly hasMore: boolean
-}

@@ -5,6 +5,7 @@
 import { Effect } from "effect"
 import { type SqlClient, type SqlError } from "effect/sql"
 import type { MerchantId, ProductId, Shard, StockMovementId } from "../domain/ids.ts"
+import { beforeEveryId } from "../domain/page.ts"
 import type { NewProduct, Product, ProductQuery } from "./product.ts"
 
 interface ProductRow extends Omit<Product, "price"> {
@@ -32,10 +33,8 @@ export const productById = (sql: SqlClient.SqlClient, id: ProductId): Read =>
     productsOf,
   )
 
-const firstId = "00000000-0000-0000-0000-000000000000"
-
 export const productPage = (sql: SqlClient.SqlClient, query: ProductQuery): Read => {
-  const conditions = [sql`not p.archived`, sql`p.id > ${query.startingAfter ?? firstId}`]
+  const conditions = [sql`not p.archived`, sql`p.id > ${query.startingAfter ?? beforeEveryId}`]
   if (query.merchantId !== null) conditions.push(sql`p.merchant_id = ${query.merchantId}`)
   if (query.inStock !== null) conditions.push(query.inStock ? sql`s.in_stock` : sql`not s.in_stock`)
   if (query.words !== null) {

@@ -10,16 +10,12 @@ import { forbidden, notFound, type Forbidden, type NotFound } from "../accounts/
 import type { MerchantStatus } from "../accounts/principal.ts"
 import { Sessions } from "../accounts/Sessions.ts"
 import { MerchantId, type AccountId } from "../domain/ids.ts"
+import { beforeEveryId, type Page, pageOf } from "../domain/page.ts"
 
 export interface Merchant {
   readonly id: MerchantId
   readonly name: string
   readonly status: MerchantStatus
-}
-
-export interface MerchantPage {
-  readonly data: ReadonlyArray<Merchant>
-  readonly hasMore: boolean
 }
 
 export class Merchants extends Context.Service<
@@ -31,7 +27,7 @@ export class Merchants extends Context.Service<
       readonly memberId: AccountId | null
       readonly startingAfter: MerchantId | null
       readonly limit: number
-    }) => Effect.Effect<MerchantPage, SqlError.SqlError>
+    }) => Effect.Effect<Page<Merchant>, SqlError.SqlError>
     readonly approve: (id: MerchantId) => Effect.Effect<Merchant, NotFound | SqlError.SqlError>
   }
 >()("hedonify/merchants/Merchants") {
@@ -64,7 +60,7 @@ export class Merchants extends Context.Service<
         readonly startingAfter: MerchantId | null
         readonly limit: number
       }) {
-        const after = options.startingAfter ?? "00000000-0000-0000-0000-000000000000"
+        const after = options.startingAfter ?? beforeEveryId
         const rows = yield* options.memberId === null
           ? sql<Merchant>`
               select id, name, status from merchants where id > ${after} order by id limit ${options.limit + 1}`
@@ -72,7 +68,7 @@ export class Merchants extends Context.Service<
               select m.id, m.name, m.status from merchant_members mm join merchants m on m.id = mm.merchant_id
               where mm.account_id = ${options.memberId} and mm.merchant_id > ${after}
               order by mm.merchant_id limit ${options.limit + 1}`
-        return { data: rows.slice(0, options.limit), hasMore: rows.length > options.limit }
+        return pageOf(rows, options.limit)
       })
 
       const approve = Effect.fn("Merchants.approve")(function* (id: MerchantId) {

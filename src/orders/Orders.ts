@@ -12,6 +12,7 @@ import type { Customer, SoldLine } from "../domain/commands.ts"
 import { type CallerId, type MerchantId, OrderId } from "../domain/ids.ts"
 import type { Money } from "../domain/money.ts"
 import { mergeLines, type Order, type OrderLine, type RequestedLine } from "../domain/order.ts"
+import type { Page } from "../domain/page.ts"
 import type { OrderRefusal } from "../domain/refusals.ts"
 import { Busy, type CommandError } from "../inventory/mailboxEntry.ts"
 import { OrderCoordinator } from "../inventory/OrderCoordinator.ts"
@@ -64,10 +65,7 @@ export class Orders extends Context.Service<
     /** The order as this viewer may see it, or null. Fails with `Busy` where PostgreSQL cannot be asked. */
     readonly get: (viewer: Viewer, orderId: OrderId) => Effect.Effect<Order | null, Busy>
     /** The caller's own orders, newest first. */
-    readonly list: (
-      caller: CallerId,
-      filter: OrderFilter,
-    ) => Effect.Effect<{ readonly data: ReadonlyArray<Order>; readonly hasMore: boolean }, Busy>
+    readonly list: (caller: CallerId, filter: OrderFilter) => Effect.Effect<Page<Order>, Busy>
   }
 >()("hedonify/orders/Orders") {
   static readonly layer = (settings: OrderSettings) => Layer.effect(Orders, make(settings))

@@ -6,6 +6,7 @@ import type { PgClient } from "@effect/sql-pg"
 import { Effect } from "effect"
 import type { CallerId, OrderId } from "../domain/ids.ts"
 import type { Order, OrderLine, OrderStatus } from "../domain/order.ts"
+import { pageOf } from "../domain/page.ts"
 import { Busy } from "../inventory/mailboxEntry.ts"
 
 export interface OrderFilter {
@@ -62,7 +63,7 @@ export const readOrders = (sql: PgClient.PgClient) => {
       ]
       const rows = yield* sql<OrderRow>`select ${columns} from orders o where ${sql.and(conditions)}
       order by o.id desc limit ${limit + 1}::integer`
-      return { data: rows.slice(0, limit).map(orderFrom), hasMore: rows.length > limit }
+      return pageOf(rows.map(orderFrom), limit)
     },
     Effect.mapError(() => new Busy()),
   )
