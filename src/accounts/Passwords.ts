@@ -6,13 +6,13 @@
 import { hash as argonHash, verify as argonVerify } from "@node-rs/argon2"
 import { Context, Effect, Layer, Option, Redacted, Semaphore } from "effect"
 import { availableParallelism } from "node:os"
+import { busy, type Busy } from "../domain/refusals.ts"
 import {
   passwordHashLanes,
   passwordHashMemoryKibibytes,
   passwordHashPasses,
   passwordHashWaitersMax,
 } from "./accountBounds.ts"
-import { busy, type Busy } from "./accountRefusals.ts"
 
 const cost = {
   memoryCost: passwordHashMemoryKibibytes,

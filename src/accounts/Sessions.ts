@@ -7,6 +7,7 @@ import { Cache, Clock, Context, Effect, Exit, Layer, type Redacted, Schedule } f
 import { SecureRandom } from "effect/crypto"
 import { SqlClient, type SqlError } from "effect/sql"
 import { CallerId, SessionId, type AccountId } from "../domain/ids.ts"
+import { busy, type Busy } from "../domain/refusals.ts"
 import {
   addressFailureRefillMillis,
   addressFailuresBurst,
@@ -21,10 +22,8 @@ import {
 } from "./accountBounds.ts"
 import {
   badCredentials,
-  busy,
   unauthenticated,
   type BadCredentials,
-  type Busy,
   type TooManyRequests,
   type Unauthenticated,
 } from "./accountRefusals.ts"

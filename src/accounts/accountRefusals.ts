@@ -10,7 +10,6 @@ export type AccountRefusal =
   | { readonly code: "forbidden"; readonly reason: string }
   | { readonly code: "not_found" }
   | { readonly code: "too_many_requests"; readonly retryAfterSeconds: number }
-  | { readonly code: "busy" }
 
 type Coded<Code extends AccountRefusal["code"]> = Extract<AccountRefusal, { readonly code: Code }>
 
@@ -20,11 +19,9 @@ export type Unauthenticated = Coded<"unauthenticated">
 export type Forbidden = Coded<"forbidden">
 export type NotFound = Coded<"not_found">
 export type TooManyRequests = Coded<"too_many_requests">
-export type Busy = Coded<"busy">
 
 export const emailTaken: EmailTaken = { code: "email_taken" }
 export const badCredentials: BadCredentials = { code: "bad_credentials" }
 export const unauthenticated: Unauthenticated = { code: "unauthenticated" }
 export const notFound: NotFound = { code: "not_found" }
-export const busy: Busy = { code: "busy" }
 export const forbidden = (reason: string): Forbidden => ({ code: "forbidden", reason })

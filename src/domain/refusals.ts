@@ -55,4 +55,12 @@ export type MovementRefusal =
  * What the service itself could not do. `busy`: nothing happened, try again. `outcome_unknown`: it may have happened,
  * ask again with the same key.
  */
-export type Unavailable = { readonly code: "busy" } | { readonly code: "outcome_unknown" }
+export type Unavailable = Busy | OutcomeUnknown
+export interface Busy {
+  readonly code: "busy"
+}
+export interface OutcomeUnknown {
+  readonly code: "outcome_unknown"
+}
+export const busy: Busy = { code: "busy" }
+export const outcomeUnknown: OutcomeUnknown = { code: "outcome_unknown" }

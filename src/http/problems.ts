@@ -8,7 +8,7 @@ import type { SqlError } from "effect/sql"
 import type { AccountRefusal } from "../accounts/accountRefusals.ts"
 import type { CatalogueRefusal } from "../catalogue/catalogueRefusals.ts"
 import { idempotencyKeyLengthMax, productUnitsMax, retryAfterSeconds } from "../domain/bounds.ts"
-import type { MovementRefusal, OrderRefusal, Unavailable } from "../domain/refusals.ts"
+import { busy, type MovementRefusal, type OrderRefusal, outcomeUnknown, type Unavailable } from "../domain/refusals.ts"
 import type { CommandError } from "../inventory/mailboxEntry.ts"
 import type { Problem } from "./contract/problem.ts"
 import { isoTime } from "./isoTime.ts"
@@ -180,18 +180,16 @@ export const refusalOfSqlError = (error: SqlError.SqlError, writes: boolean): Re
   const reason = error.reason
   switch (reason._tag) {
     case "ConnectionError":
-      return writes && reason.operation !== "connect" ? { code: "outcome_unknown" } : { code: "busy" }
+      return writes && reason.operation !== "connect" ? outcomeUnknown : busy
     case "DeadlockError":
     case "LockTimeoutError":
     case "SerializationError":
     case "StatementTimeoutError":
-      return { code: "busy" }
+      return busy
     case "UnknownError":
       // Class 57: the server is stopping or starting; class 53: it has no room. Both refuse before they change anything
       // or cut the connection, which a write cannot tell apart.
-      return /^5[37]/.test(sqlState(reason.cause))
-        ? { code: writes ? "outcome_unknown" : "busy" }
-        : { code: "internal" }
+      return /^5[37]/.test(sqlState(reason.cause)) ? (writes ? outcomeUnknown : busy) : { code: "internal" }
     case "AuthenticationError":
     case "AuthorizationError":
     case "ConstraintError":
@@ -205,9 +203,9 @@ export const refusalOfSqlError = (error: SqlError.SqlError, writes: boolean): Re
 export const refusalOfCommandError = (error: CommandError): Refusal => {
   switch (error._tag) {
     case "Busy":
-      return { code: "busy" }
+      return busy
     case "OutcomeUnknown":
-      return { code: "outcome_unknown" }
+      return outcomeUnknown
     case "CommandFailed":
       return { code: "internal" }
   }

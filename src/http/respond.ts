@@ -6,8 +6,8 @@ import { Cause, Context, Effect, type Fiber } from "effect"
 import { HttpServerError, HttpServerRequest, HttpServerResponse, ProblemDetails } from "effect/http"
 import { HttpApiError } from "effect/http-api"
 import { SqlError } from "effect/sql"
-import { busy } from "../accounts/accountRefusals.ts"
 import { bodySizeMaxBytes } from "../domain/bounds.ts"
+import { busy, outcomeUnknown } from "../domain/refusals.ts"
 import {
   type Failure,
   problemOf,
@@ -20,8 +20,6 @@ import { RequestId } from "./RequestId.ts"
 import { allowedMethods } from "./routes.ts"
 import { fieldErrors } from "./fieldErrors.ts"
 import { workMaxMillis } from "./httpBounds.ts"
-
-const outcomeUnknown: Refusal = { code: "outcome_unknown" }
 
 export const problemResponse = (refusal: Refusal, requestId: string): HttpServerResponse.HttpServerResponse => {
   const sketch = sketchOf(refusal)
@@ -128,7 +126,7 @@ export const respondToCause = (cause: Cause.Cause<unknown>): Effect.Effect<HttpS
     const requestId = fiber.getRef(RequestId)
     const request = requestOf(fiber)
     if (Cause.hasInterruptsOnly(cause)) {
-      return Effect.succeed(problemResponse({ code: writes(request) ? "outcome_unknown" : "busy" }, requestId))
+      return Effect.succeed(problemResponse(writes(request) ? outcomeUnknown : busy, requestId))
     }
     const failure = Cause.squash(cause)
     if (HttpServerResponse.isHttpServerResponse(failure)) return Effect.succeed(failure)
