@@ -23,7 +23,7 @@ export const principalsMax = 20_000
 export const principalTtlMillis = 30_000
 /** What looking up who calls may take before the caller is told to try again. */
 export const principalLookupMaxMillis = 5_000
-/** A token of ours is about 300 characters; what is longer is not ours and is not worth a signature check. */
+/** A token of ours has about 200 characters; what is longer is not ours and is not worth a signature check. */
 export const tokenLengthMax = 1_024
 export const tokenSecretLengthMinBytes = 32
 

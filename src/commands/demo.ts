@@ -3,7 +3,7 @@
  * what everybody was told is what the service has. It ends with 1 where anything contradicts.
  *
  * Ten buyers share an account, each with a key of its own: a sign-up and a sign-in cost one password hash each, one at
- * a time on two processors, so that 2,000 accounts would take a minute (200 take six seconds) before a sale of two.
+ * a time on two processors, so that an account a buyer would make the crowd wait far longer than the sale lasts.
  */
 import { Clock, Console, Effect, Fiber, Option, Runtime, Schedule, Schema } from "effect"
 import { SecureRandom } from "effect/crypto"

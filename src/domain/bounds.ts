@@ -1,7 +1,8 @@
 /**
- * Every bound of the service, with its unit in its name and its reason beside it (promise 8). Settings may move the
- * ones that the contract lists; nothing else is allowed to invent a limit. The relations between them are asserted
- * at the end of the file, so a careless edit stops the start instead of a sale.
+ * The bounds of what a caller may ask for and of what the heart keeps and waits for, each with its unit in its name and
+ * its reason beside it (promise 8); those of sign-in and of connections are `accountBounds.ts` and `httpBounds.ts`.
+ * Settings may move the ones that the contract lists. The relations between them are asserted at the end of the file,
+ * so a careless edit stops the start instead of a sale.
  */
 
 /** Lines of one order after lines of the same product are merged. */
@@ -41,7 +42,7 @@ export const shardsDefault = 16
 /** One writer's connection each, within PostgreSQL's default of 100. */
 export const shardsMax = 64
 
-/** Commands waiting for one shard. At 10,000 orders a second it is the order deadline that drops, not the mailbox. */
+/** Commands waiting for one shard: at 1,000 a second the last of them is still decided within the order deadline. */
 export const mailboxSizeDefault = 4_096
 export const mailboxSizeMax = 1_000_000
 /** Commands of one batch: beyond 512 a batch brings no throughput and only makes the next one wait. */
@@ -61,22 +62,22 @@ export const sweepIntervalMillis = 1_000
 /** Holds or returns that one sweep hands to one shard. */
 export const sweepSizeMax = 500
 
-/** How long a commit may be silent before its outcome counts as unknown. */
+/** How long a commit may be silent before its outcome counts as unknown; a shard's reads are given up then, too. */
 export const commitSilenceMaxMillis = 2_500
-/** How long a reading statement of a shard may take before it is given up. */
-export const factsSilenceMaxMillis = 2_500
+/** How long a statement that belongs to no single shard may take before it is given up. */
+export const pooledSilenceMaxMillis = 2_500
 /** Between two attempts to settle an unknown outcome while PostgreSQL cannot be reached. */
 export const settlePauseMillis = 100
 /** How long a takeover waits for the old writer's lock before it terminates the backend that holds it. */
 export const takeoverLockMaxMillis = 2_000
 
-/** Products one shard keeps in memory; the least recently sold leave first. */
+/** Products one shard keeps in memory; those loaded longest ago leave first. */
 export const shardProductsMax = 20_000
-/** Customers with a limit one shard keeps in memory. */
+/** Counts of a customer's units of a limited product that one shard keeps in memory. */
 export const shardCustomersMax = 50_000
 /** Orders over several shards in flight at once in one process. */
 export const coordinatedOrdersMax = 10_000
-/** Product-to-shard pairs kept by the router; they never change once written. */
+/** Product-to-shard pairs that the directory keeps; they never change once written. */
 export const shardDirectoryMax = 100_000
 
 export const reservationTtlDefaultMillis = 15 * 60_000

@@ -8,7 +8,7 @@
 import { PgClient, PgConnection } from "@effect/sql-pg"
 import { Context, Deferred, Effect, Exit, Fiber, Layer, Schema, Scope } from "effect"
 import type { SqlError } from "effect/sql"
-import { commitSilenceMaxMillis, factsSilenceMaxMillis, takeoverLockMaxMillis } from "../domain/bounds.ts"
+import { commitSilenceMaxMillis, pooledSilenceMaxMillis, takeoverLockMaxMillis } from "../domain/bounds.ts"
 import type { Shard } from "../domain/ids.ts"
 import { DatabaseAddress } from "../platform/Database.ts"
 import type { Statement } from "./sqlParameters.ts"
@@ -120,7 +120,7 @@ export class WriterConnections extends Context.Service<
       const pooled = <Row extends object>({ parameters, text }: Statement) =>
         pool
           .unsafe<Row>(text, parameters)
-          .pipe(Effect.timeoutOrElse({ duration: factsSilenceMaxMillis, orElse: () => Effect.fail(new Silent()) }))
+          .pipe(Effect.timeoutOrElse({ duration: pooledSilenceMaxMillis, orElse: () => Effect.fail(new Silent()) }))
 
       yield* Effect.addFinalizer(() =>
         Effect.forEach([...opened.values()], ({ scope }) => Scope.close(scope, Exit.void), { discard: true }),
