@@ -2,10 +2,9 @@
  * The words of the demo: the line that moves while the sale runs, and the sum of it at the end, for a person at a
  * terminal.
  */
+import { digits } from "../verification/report.ts"
 import type { Stock } from "./ShopClient.ts"
 import type { Visit } from "./crowd.ts"
-
-const digits = (count: number): string => String(Math.round(count)).replaceAll(/\B(?=(\d{3})+$)/g, ",")
 
 /** The value that `share` of the values do not exceed; 0 where there are none. */
 const quantile = (sorted: ReadonlyArray<number>, share: number): number =>

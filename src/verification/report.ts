@@ -7,7 +7,8 @@ import { isViolated, type RuleResult } from "./verify.ts"
 /** Offenders shown of each rule; the rest is in the JSON. */
 const examplesShownMax = 10
 
-const digits = (count: number): string => String(count).replaceAll(/\B(?=(\d{3})+$)/g, ",")
+/** A count in groups of three digits, as a person reads it. */
+export const digits = (count: number): string => String(Math.round(count)).replaceAll(/\B(?=(\d{3})+$)/g, ",")
 const title = ({ name }: RuleResult): string => name.replaceAll("_", " ")
 
 /** The outcome in one sentence. */
