@@ -22,6 +22,8 @@ export interface Options {
 
 /** Any number that nobody else takes in the database `postgres`. */
 const usersLock = 4_736_251
+/** Likewise; held while the database is made. */
+const creationLock = 4_736_254
 
 /** Socket addresses end at 104 bytes on macOS, 108 on Linux. */
 const socketPathLengthMax = 103
@@ -124,11 +126,14 @@ const holdPatiently = (cluster: PostgresCluster.Cluster, password: string, paren
     Effect.catchTag("ServerInMotion", ({ message }) => cannotStart(message)),
   )
 
+/** Two that start at once wait for each other here: one makes the database, the other finds it. */
 const ensureDatabase = Effect.fnUntraced(function* ({ connection }: Held) {
+  yield* connection.query(`SELECT pg_advisory_lock(${creationLock})`)
   const { rows } = yield* connection.query("SELECT 1 FROM pg_database WHERE datname = $1", [
     PostgresCluster.clusterName,
   ])
   if (rows.length === 0) yield* connection.query(`CREATE DATABASE ${PostgresCluster.clusterName}`, [], false)
+  yield* connection.query(`SELECT pg_advisory_unlock(${creationLock})`)
 })
 
 /** Waits until the connection is lost; listening is how the driver tells. */

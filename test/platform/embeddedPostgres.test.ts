@@ -39,7 +39,8 @@ const otherHolder = (folder: string) =>
       const holder = spawn(process.execPath, [`${import.meta.dirname}/holdDatabase.ts`, folder], {
         stdio: ["ignore", "pipe", "inherit"],
       })
-      await once(holder.stdout, "data")
+      const ended = once(holder, "exit").then(() => assert.fail("the other process ended before it held the server"))
+      await Promise.race([once(holder.stdout, "data"), ended])
       return holder
     }),
     (holder) => killHard(holder),
