@@ -22,6 +22,12 @@ export const secret = (allowed: string, pattern?: RegExp): SettingCodec<Redacted
   return { read: (given) => Option.map(codec.read(given), (value) => Redacted.make(value)), allowed }
 }
 
+/** A secret that is a URL of one of these schemes; what no program could take apart is refused here, by its name. */
+export const secretUrl = (allowed: string, pattern: RegExp): SettingCodec<Redacted.Redacted> => {
+  const codec = secret(allowed, pattern)
+  return { read: (given) => (URL.canParse(given) ? codec.read(given) : Option.none()), allowed }
+}
+
 export const wholeNumber = (minimum: number, maximum: number): SettingCodec<number> => {
   const read = Schema.decodeUnknownOption(
     Schema.NumberFromString.check(Schema.isInt(), Schema.isBetween({ minimum, maximum })),

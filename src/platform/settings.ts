@@ -11,6 +11,7 @@ import {
   onOrOff,
   origins,
   secret,
+  secretUrl,
   type SettingCodec,
   text,
   wholeNumber,
@@ -68,13 +69,13 @@ export const settings = {
   databaseUrl: optional({
     name: "DATABASE_URL",
     about: "A PostgreSQL of your own, 15 or newer. Without it the embedded one under the data folder is used.",
-    codec: secret("a URL like postgres://user:password@host:5432/database", /^postgres(ql)?:\/\/\S+$/),
+    codec: secretUrl("a URL like postgres://user:password@host:5432/database", /^postgres(ql)?:\/\/\S+$/),
     isSecret: true,
   }),
   redisUrl: optional({
     name: "REDIS_URL",
     about: "A Redis for caches and counters. Accepted, and not used yet.",
-    codec: secret("a URL like redis://host:6379", /^rediss?:\/\/\S+$/),
+    codec: secretUrl("a URL like redis://host:6379", /^rediss?:\/\/\S+$/),
     isSecret: true,
   }),
   adminEmail: optional({

@@ -105,6 +105,16 @@ describe("a setting that does not fit stops the start with one sentence", () => 
       }
     }),
   )
+
+  it.effect("a URL that cannot be taken apart is refused by its name, before anybody is called", () =>
+    Effect.gen(function* () {
+      for (const url of ["postgres://u:hush@", "postgres://u:hush@host:port/shop"]) {
+        const message = yield* refusalOf({ DATABASE_URL: url })
+        assert.include(message, "DATABASE_URL has a value that does not fit; allowed is ")
+        assert.notInclude(message, "hush")
+      }
+    }),
+  )
 })
 
 describe(".env.example", () => {
