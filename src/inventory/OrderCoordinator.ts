@@ -7,7 +7,7 @@
  * refusal, or a retry is refused by its own first attempt; what was held for nothing is released by its own attempt
  * only, and never while the order may still be placed.
  */
-import { Clock, Context, Deferred, Effect, type Exit, Layer } from "effect"
+import { Clock, Context, Deferred, Effect, type Exit, Fiber, Layer } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { coordinatedOrdersMax, holdTtlMillis, orderDeadlineDefaultMillis } from "../domain/bounds.ts"
 import {
@@ -75,15 +75,20 @@ const make = Effect.gen(function* () {
       : refused({ code: "idempotency_key_reused" })
   })
 
-  /** Gives back what this attempt holds, behind whatever is under way, and with time of its own. */
+  /**
+   * Gives back what this attempt holds, behind whatever is under way and with time of its own, and waits for it while
+   * the order still has time: who is told no finds everything as it was.
+   */
   const release = Effect.fnUntraced(function* (
     request: OrderRequest,
     attempt: AttemptId,
     holds: ReadonlyMap<Shard, ReadonlyArray<ProductId>>,
+    patienceEndsMillis: number,
   ) {
-    const deadlineMillis = (yield* Clock.currentTimeMillis) + orderDeadlineDefaultMillis
+    const nowMillis = yield* Clock.currentTimeMillis
+    const deadlineMillis = nowMillis + orderDeadlineDefaultMillis
     const { caller, fingerprint, key } = request
-    yield* Effect.forEach(
+    const releasing = yield* Effect.forEach(
       holds,
       ([shard, productIds]) => {
         const command = { _tag: "Release", caller, fingerprint, key, attempt, productIds, onlyExpired: false } as const
@@ -91,6 +96,7 @@ const make = Effect.gen(function* () {
       },
       { concurrency: "unbounded", discard: true },
     ).pipe(Effect.forkIn(scope))
+    yield* Effect.timeoutOption(Fiber.await(releasing), Math.max(0, patienceEndsMillis - nowMillis))
   })
 
   const across = Effect.fnUntraced(function* (
@@ -104,7 +110,7 @@ const make = Effect.gen(function* () {
     if (earlier !== null) return earlier
     const parts: Array<HeldPart & { readonly lines: ReadonlyArray<SoldLine> }> = []
     const holds = new Map<Shard, ReadonlyArray<ProductId>>()
-    const letGo = Effect.suspend(() => release(request, attempt, holds))
+    const letGo = Effect.suspend(() => release(request, attempt, holds, deadlineMillis))
 
     const others = [...shards.keys()].filter((shard) => shard !== homeShard).sort((left, right) => right - left)
     for (const shard of others) {
