@@ -258,13 +258,16 @@ export const make = Effect.fnUntraced(function* (
   }
 })
 
-/** A batch that carries a traced order is a trace of its own, linked to every such order. */
+/**
+ * A batch that carries traced orders is a part of the first one's trace and linked to the others: most batches carry
+ * one at the default ratio, whose trace then leads to its commit.
+ */
 const traced = <A, E>(shard: Shard, entries: ReadonlyArray<Entry>, batch: Effect.Effect<A, E>): Effect.Effect<A, E> => {
-  const spans = entries.flatMap((entry) => (entry.span === null ? [] : [entry.span]))
-  if (spans.length === 0) return batch
+  const [parent, ...others] = entries.flatMap((entry) => (entry.span === null ? [] : [entry.span]))
+  if (parent === undefined) return batch
   const attributes = { "hedonify.shard": shard, "hedonify.batch.size": entries.length }
-  const links = spans.map((span) => ({ span, attributes: {} }))
-  return Effect.withSpan(batch, "ShardActor.batch", { root: true, links, attributes })
+  const links = others.map((span) => ({ span, attributes: {} }))
+  return Effect.withSpan(batch, "ShardActor.batch", { parent, links, attributes, captureStackTrace: false })
 }
 
 const busy = Effect.fail(new Busy())

@@ -1,6 +1,6 @@
 /** The actor on real PostgreSQL: the shortest way through everything a command can meet. */
 import { assert, layer } from "@effect/vitest"
-import { Clock, Effect, Layer } from "effect"
+import { Clock, Effect, Layer, Option, Tracer } from "effect"
 import type { Command } from "../../src/domain/commands.ts"
 import * as PostgresShardStore from "../../src/inventory/PostgresShardStore.ts"
 import * as ShardActor from "../../src/inventory/ShardActor.ts"
@@ -162,4 +162,32 @@ layer(stores, { excludeTestServices: true })("a shard's writer on PostgreSQL", (
       assert.strictEqual((yield* balanceOf(product)).available, 0)
     }),
   )
+
+  it.effect("leads the trace of an order to the batch and the commit that carried it", () => {
+    const spans: Array<Tracer.Span> = []
+    const tracer = Tracer.make({
+      span: (options) => {
+        const span = new Tracer.NativeSpan(options)
+        spans.push(span)
+        return span
+      },
+    })
+    return Effect.gen(function* () {
+      const { send } = yield* startActor(0)
+      const product = yield* makeProduct(yield* makeMerchant(), 5)
+      const orders = ["first", "second"].map((name) => Effect.withSpan(send(reserve([[product, 1]])), name))
+      yield* Effect.all(orders, { concurrency: "unbounded" })
+      const named = (name: string) => spans.find((span) => span.name === name)
+      const batch = named("ShardActor.batch")
+      const parent = batch === undefined ? undefined : Option.getOrUndefined(batch.parent)
+      assert.strictEqual(parent?.spanId, named("first")?.spanId)
+      assert.deepStrictEqual(
+        batch?.links.map((link) => link.span.spanId),
+        [named("second")?.spanId],
+      )
+      assert.strictEqual(batch?.attributes.get("hedonify.batch.size"), 2)
+      const commit = named("ShardStore.commit")
+      assert.strictEqual(commit === undefined ? undefined : Option.getOrUndefined(commit.parent)?.spanId, batch?.spanId)
+    }).pipe(Effect.withTracer(tracer))
+  })
 })
