@@ -8,7 +8,7 @@
 import { PgTypes } from "@effect/sql-pg"
 import { Effect, Layer, Result } from "effect"
 import type { OrderId, ProductId, Shard, StockMovementId } from "../domain/ids.ts"
-import { commitStatement, voidStatement } from "./commitStatement.ts"
+import { commitStatement, mayLeaveOrdersOut, voidStatement } from "./commitStatement.ts"
 import * as reads from "./shardReads.ts"
 import type { BatchWrite } from "../domain/batch.ts"
 import {
@@ -113,8 +113,7 @@ const notApplied: NotApplied = { _tag: "NotApplied" }
 
 const applied = (batch: BatchWrite, row: CommitRow): Applied => {
   const placed = row.placed === null ? null : new Set(row.placed)
-  const isConditional = batch.form === "guarded" || batch.orders.some((order) => order.command.held.length > 0)
-  const unplaced = isConditional
+  const unplaced = mayLeaveOrdersOut(batch)
     ? batch.orders.flatMap(({ command }) => (placed?.has(command.orderId) ? [] : [command.orderId]))
     : []
   const moved = new Set(row.moved ?? [])

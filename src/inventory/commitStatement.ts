@@ -25,8 +25,7 @@ export const commitStatement = (write: BatchWrite): Statement => {
   const parts = [lease(parameters, write)]
   const changes: Array<string> = []
   const unitChanges: Array<string> = []
-  /** Whether an order of this batch may be left out, so that everything about it depends on its insertion. */
-  const isConditional = write.form === "guarded" || write.orders.some((order) => order.command.held.length > 0)
+  const isConditional = mayLeaveOrdersOut(write)
 
   if (write.extensions.length > 0) parts.push(...extensions(parameters, write.extensions))
   if (write.releases.length > 0) {
@@ -83,6 +82,10 @@ logged as (
 )
 select true as voided from lease`,
   )
+
+/** Whether an order of this batch may be left out, so that everything about it depends on its insertion. */
+export const mayLeaveOrdersOut = (write: BatchWrite): boolean =>
+  write.form === "guarded" || write.orders.some((order) => order.command.held.length > 0)
 
 const lease = (parameters: SqlParameters, write: Pick<BatchWrite, "shard" | "epoch" | "batch">): string => {
   const batch = parameters.add(PgTypes.int8(BigInt(write.batch)))
