@@ -14,10 +14,10 @@ import type { Money } from "../domain/money.ts"
 import { mergeLines, type Order, type OrderLine, type RequestedLine } from "../domain/order.ts"
 import type { Page } from "../domain/page.ts"
 import type { OrderRefusal } from "../domain/refusals.ts"
+import { orderFingerprint } from "../inventory/fingerprint.ts"
 import { Busy, type CommandError } from "../inventory/mailboxEntry.ts"
 import { OrderCoordinator } from "../inventory/OrderCoordinator.ts"
 import { spanned } from "../platform/spans.ts"
-import { orderFingerprint } from "./fingerprint.ts"
 import { type OrderFilter, readOrders } from "./orderReads.ts"
 
 /** Who places an order: whose keys count, and who the units are counted for. */
