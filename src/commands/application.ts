@@ -6,13 +6,15 @@
  * the mailboxes are drained while the database is still there.
  */
 import { Duration, Effect, Layer } from "effect"
-import { Inventory, sweeper } from "../inventory/Inventory.ts"
+import { Inventory } from "../inventory/Inventory.ts"
 import { OrderCoordinator } from "../inventory/OrderCoordinator.ts"
+import { OrderEnding } from "../inventory/OrderEnding.ts"
 import * as PostgresShardStore from "../inventory/PostgresShardStore.ts"
-import { Restocking } from "../inventory/Restocking.ts"
+import { ProductWriter } from "../inventory/ProductWriter.ts"
 import { ShardDirectory } from "../inventory/ShardDirectory.ts"
 import { ensureShards } from "../inventory/shards.ts"
 import { SingleOwner } from "../inventory/SingleOwner.ts"
+import { sweeper } from "../inventory/sweeper.ts"
 import { WriterConnections } from "../inventory/writerConnections.ts"
 import { Orders } from "../orders/Orders.ts"
 import { Configuration } from "../platform/Configuration.ts"
@@ -34,7 +36,7 @@ const drained = Layer.effectDiscard(
   }),
 )
 
-/** Orders, stock movements and what they stand on. Needs a migrated database. */
+/** Orders, edits and movements of products, and what they stand on. Needs a migrated database. */
 export const application = Layer.unwrap(
   Effect.gen(function* () {
     const settings = yield* Configuration
@@ -44,12 +46,13 @@ export const application = Layer.unwrap(
     )
     const inventory = Inventory.layerLocal(settings).pipe(Layer.provideMerge(stores))
     const owned = Layer.mergeAll(sweeper, drained).pipe(
+      Layer.provideMerge(OrderEnding.layer(settings)),
       Layer.provideMerge(SingleOwner.layer),
       Layer.provideMerge(inventory),
     )
     return Layer.mergeAll(
       Orders.layer(settings).pipe(Layer.provide(OrderCoordinator.layer)),
-      Restocking.layer(settings),
+      ProductWriter.layer(settings),
     ).pipe(Layer.provideMerge(owned), Layer.provide(SecureRandom.layer))
   }),
 )

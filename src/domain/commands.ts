@@ -8,7 +8,7 @@
 import type { AttemptId, CallerId, MerchantId, OrderId, ProductId, Shard, StockMovementId } from "./ids.ts"
 import type { Money } from "./money.ts"
 import type { RequestedLine } from "./order.ts"
-import type { MovementRefusal, OrderRefusal } from "./refusals.ts"
+import type { AmendRefusal, CancelRefusal, MovementRefusal, OrderRefusal } from "./refusals.ts"
 
 /** What makes a retry the same request: who asked, under which key, for what (first 128 bits of SHA-256, hex). */
 export interface IdempotencyKey {
@@ -32,10 +32,11 @@ export interface PricedLine {
   readonly unitPrice: number
 }
 
-/** The lines another shard holds for an order, as its Hold answered. */
+/** The lines another shard holds for an order, as its Hold answered, under the fingerprint that it was given. */
 export interface HeldPart {
   readonly shard: Shard
   readonly attempt: AttemptId
+  readonly fingerprint: string
   readonly currency: string
   readonly lines: ReadonlyArray<PricedLine>
 }
@@ -50,6 +51,8 @@ export interface Reserve extends IdempotencyKey {
   readonly held: ReadonlyArray<HeldPart>
   readonly expectedTotal: Money | null
   readonly reservationTtlMillis: number
+  /** The version of the caller's cart that these are the lines of; placed only at it, and empties the cart. */
+  readonly cartVersion: number | null
 }
 
 /** Set units aside for an order whose home is another shard. */
@@ -88,7 +91,54 @@ export interface Restock extends IdempotencyKey {
   readonly reason: string | null
 }
 
-export type Command = Reserve | Hold | Release | Return | Restock
+/** A line of an order that ends. */
+export interface EndingLine {
+  readonly productId: ProductId
+  /** Where the line's product belongs. Units of another shard go back to it by a return of this id. */
+  readonly shard: Shard
+  readonly returnId: string
+}
+
+/** What it takes to end an order at its home shard: every line, as the order has had them since it was placed. */
+export interface EndingOrder {
+  readonly orderId: OrderId
+  readonly lines: ReadonlyArray<EndingLine>
+}
+
+/** End a reservation for its own caller, while its time runs. */
+export interface Cancel extends EndingOrder {
+  readonly _tag: "Cancel"
+}
+
+/** End a reservation whose time is over by PostgreSQL's clock; one that was paid or ended is left as it is. */
+export interface Expire extends EndingOrder {
+  readonly _tag: "Expire"
+}
+
+/** What a merchant may change of a product; what is left out stays. */
+export interface ProductChange {
+  readonly name?: string
+  readonly description?: string
+  /** In the product's own currency, which never changes. */
+  readonly price?: Money
+  readonly limitPerCustomer?: number | null
+  readonly saleStartsAtMillis?: number | null
+  readonly paused?: boolean
+  readonly archived?: boolean
+  readonly waitlist?: boolean
+  readonly imageUrl?: string | null
+}
+
+/** Edit a product. Orders ahead of it in the mailbox do not see the change, those behind it do. */
+export interface Amend {
+  readonly _tag: "Amend"
+  readonly productId: ProductId
+  /** The version that was edited; null edits whichever there is. */
+  readonly expectedVersion: number | null
+  readonly change: ProductChange
+}
+
+export type Command = Reserve | Hold | Release | Return | Restock | Cancel | Expire | Amend
 
 export interface SoldLine extends PricedLine {
   readonly name: string
@@ -109,6 +159,8 @@ export type ReserveOutcome =
   | { readonly _tag: "Refused"; readonly refusal: OrderRefusal }
   /** A hold this order counted on was gone, or belonged to another attempt: nothing was placed. */
   | { readonly _tag: "HoldMissing" }
+  /** The cart was edited or checked out since it was read: nothing was placed. */
+  | { readonly _tag: "CartChanged" }
 
 export type HoldOutcome =
   | { readonly _tag: "Held"; readonly currency: string; readonly lines: ReadonlyArray<SoldLine> }
@@ -128,12 +180,32 @@ export type RestockOutcome =
   | { readonly _tag: "Repeated"; readonly movementId: StockMovementId }
   | { readonly _tag: "Refused"; readonly refusal: MovementRefusal }
 
-export type OutcomeOf<C extends Command> = C extends Reserve
-  ? ReserveOutcome
-  : C extends Hold
-    ? HoldOutcome
-    : C extends Restock
-      ? RestockOutcome
-      : { readonly _tag: "Done" }
+export type CancelOutcome =
+  | { readonly _tag: "Cancelled" }
+  /** It was cancelled before. */
+  | { readonly _tag: "AlreadyCancelled" }
+  | { readonly _tag: "Refused"; readonly refusal: CancelRefusal }
 
-export type Outcome = ReserveOutcome | HoldOutcome | RestockOutcome | { readonly _tag: "Done" }
+export type AmendOutcome =
+  /** As it is now; archiving what is archived changes nothing. */
+  | { readonly _tag: "Amended"; readonly version: number }
+  | { readonly _tag: "Refused"; readonly refusal: AmendRefusal }
+
+interface Done {
+  readonly _tag: "Done"
+}
+
+interface OutcomeByCommand {
+  readonly Reserve: ReserveOutcome
+  readonly Hold: HoldOutcome
+  readonly Restock: RestockOutcome
+  readonly Cancel: CancelOutcome
+  readonly Amend: AmendOutcome
+  readonly Release: Done
+  readonly Return: Done
+  readonly Expire: Done
+}
+
+export type OutcomeOf<C extends Command> = OutcomeByCommand[C["_tag"]]
+
+export type Outcome = OutcomeByCommand[Command["_tag"]]

@@ -7,6 +7,7 @@
  */
 import type { ProductId } from "./ids.ts"
 import type { Currency, Money } from "./money.ts"
+import type { OrderStatus } from "./order.ts"
 
 export interface LineShortage {
   readonly productId: ProductId
@@ -50,6 +51,18 @@ export type MovementRefusal =
   | { readonly code: "unknown_product"; readonly productIds: ReadonlyArray<ProductId> }
   | { readonly code: "stock_is_sold"; readonly productId: ProductId; readonly available: number }
   | { readonly code: "stock_too_large"; readonly productId: ProductId; readonly stocked: number }
+
+/** Refusals of a checkout beyond those of an order: what was looked at is not what is in the cart now. */
+export type CheckoutRefusal = { readonly code: "cart_empty" } | { readonly code: "cart_changed" }
+
+/** Refusals of a cancellation. `status` is what the order has become; an order whose time is over counts as expired. */
+export type CancelRefusal = { readonly code: "not_cancellable"; readonly status: OrderStatus }
+
+/** Refusals of an edit. */
+export type AmendRefusal =
+  | { readonly code: "unknown_product"; readonly productIds: ReadonlyArray<ProductId> }
+  | { readonly code: "version_mismatch"; readonly version: number }
+  | { readonly code: "currency_fixed"; readonly currency: Currency }
 
 /**
  * What the service itself could not do. `busy`: nothing happened, try again. `outcome_unknown`: it may have happened,

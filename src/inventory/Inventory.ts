@@ -4,8 +4,7 @@
  *
  * Must stay true: an actor works only under a lease granted here, and a drain leaves nobody without an answer.
  */
-import { Clock, Context, Effect, Layer, Schedule } from "effect"
-import { orderDeadlineDefaultMillis, sweepIntervalMillis, sweepSizeMax } from "../domain/bounds.ts"
+import { Context, Effect, Layer } from "effect"
 import type { Command, OutcomeOf } from "../domain/commands.ts"
 import type { Shard } from "../domain/ids.ts"
 import { Busy, type CommandError } from "./mailboxEntry.ts"
@@ -62,31 +61,3 @@ export class Inventory extends Context.Service<
       }),
     )
 }
-
-/**
- * Sends shards what nobody else will: holds past their time, and units on their way back from other shards. Exactness
- * does not depend on it, since both are checked again in the statement; it only decides how soon stock returns.
- */
-export const sweeper = Layer.effectDiscard(
-  Effect.gen(function* () {
-    const store = yield* ShardStore
-    const inventory = yield* Inventory
-    const sweepShard = Effect.fnUntraced(function* (shard: Shard) {
-      const commands: ReadonlyArray<Command> = [
-        ...(yield* store.expiredHolds(shard, sweepSizeMax)),
-        ...(yield* store.pendingReturns(shard, sweepSizeMax)),
-      ]
-      const deadlineMillis = (yield* Clock.currentTimeMillis) + orderDeadlineDefaultMillis
-      yield* Effect.forEach(commands, (command) => Effect.option(inventory.submit(shard, command, deadlineMillis)), {
-        concurrency: "unbounded",
-        discard: true,
-      })
-    })
-    const sweep = Effect.gen(function* () {
-      const owned = inventory.statuses().flatMap((status) => (status.lease === null ? [] : [status.shard]))
-      if (owned.length === 0) return
-      yield* Effect.forEach(yield* store.dueShards(owned), sweepShard, { concurrency: 4, discard: true })
-    })
-    yield* sweep.pipe(Effect.option, Effect.repeat(Schedule.spaced(sweepIntervalMillis)), Effect.forkScoped)
-  }),
-)

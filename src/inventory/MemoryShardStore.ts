@@ -9,8 +9,17 @@ import { Clock, Effect, Layer, Result } from "effect"
 import { CallerId, type OrderId, type ProductId, type Shard, type StockMovementId } from "../domain/ids.ts"
 import type { OrderStatus } from "../domain/order.ts"
 import { applyBatch, applyVoid } from "./memoryCommit.ts"
-import { readExpiredHolds, readFacts, readLease, readPendingReturns, readProducts, readUnits } from "./memoryReads.ts"
-import { MemoryTables, type PendingReturnRow, type ProductRow } from "./memoryTables.ts"
+import {
+  readEndableOrder,
+  readExpiredHolds,
+  readExpiredOrders,
+  readFacts,
+  readLease,
+  readPendingReturns,
+  readProducts,
+  readUnits,
+} from "./memoryReads.ts"
+import { type CartRow, MemoryTables, type PendingReturnRow, type ProductRow } from "./memoryTables.ts"
 import { type Lease, ShardStore, StoreRejected, StoreUnknown, StoreUnreachable } from "./ShardStore.ts"
 
 /** A commit or a void on its way to the database. */
@@ -97,6 +106,13 @@ export class MemoryDatabase {
     })
   }
 
+  /** Puts a cart as its owner left it, one version further on. */
+  putCart(caller: CallerId, lines: CartRow["lines"]): number {
+    const version = (this.tables.carts.get(caller)?.version ?? 0) + 1
+    this.#change(() => this.tables.carts.put({ caller, version, lines }))
+    return version
+  }
+
   /** Raises the epoch of a shard in a transaction of its own. */
   acquire(shard: Shard, owner: string): Lease {
     const row = this.tables.leases.get(`${shard}`)
@@ -169,16 +185,20 @@ export const make = (database: MemoryDatabase): ShardStore["Service"] => {
         applyVoid(tables, shard, lease, atMillis),
       ),
     products: (shard, productIds) => read(database, () => readProducts(tables, shard, productIds)),
-    facts: (shard, request) => read(database, () => readFacts(tables, shard, request)),
+    facts: (shard, request) => read(database, (atMillis) => readFacts(tables, shard, request, atMillis)),
     units: (_shard, pairs) => read(database, () => readUnits(tables, pairs)),
     dueShards: (shards) =>
       read(database, (atMillis) =>
         shards.filter(
           (shard) =>
-            readExpiredHolds(tables, shard, 1, atMillis).length + readPendingReturns(tables, shard, 1).length > 0,
+            readExpiredHolds(tables, shard, 1, atMillis).length > 0 ||
+            readExpiredOrders(tables, shard, 1, atMillis).length > 0 ||
+            readPendingReturns(tables, shard, 1).length > 0,
         ),
       ),
     expiredHolds: (shard, sizeMax) => read(database, (atMillis) => readExpiredHolds(tables, shard, sizeMax, atMillis)),
+    expiredOrders: (shard, sizeMax) => read(database, (atMillis) => readExpiredOrders(tables, shard, sizeMax, atMillis)),
+    endableOrder: (orderId) => read(database, (atMillis) => readEndableOrder(tables, orderId, atMillis)),
     pendingReturns: (shard, sizeMax) => read(database, () => readPendingReturns(tables, shard, sizeMax)),
   })
 }

@@ -27,11 +27,17 @@ import { ShardDirectory } from "./ShardDirectory.ts"
 import { ShardStore } from "./ShardStore.ts"
 
 /** An order as its caller asked for it: every line, whichever shard it belongs to. */
-export type OrderRequest = Omit<Reserve, "_tag" | "held">
+export interface OrderRequest extends Omit<Reserve, "_tag" | "held"> {
+  /**
+   * What its holds are named by. The fingerprint itself, unless the same request may ask for other lines the next time,
+   * as a checkout may: a hold that an earlier attempt left must be of these lines.
+   */
+  readonly holdFingerprint: string
+}
 
 export type CoordinatedOutcome =
   | (Extract<ReserveOutcome, { _tag: "Accepted" }> & { readonly homeShard: Shard })
-  | Extract<ReserveOutcome, { _tag: "Repeated" | "Refused" }>
+  | Extract<ReserveOutcome, { _tag: "Repeated" | "Refused" | "CartChanged" }>
 
 export class OrderCoordinator extends Context.Service<
   OrderCoordinator,
@@ -64,7 +70,7 @@ const make = Effect.gen(function* () {
 
   /** What the key is known for, if anything: the order, or a refusal of another payload. */
   const known = Effect.fnUntraced(function* (homeShard: Shard, { caller, fingerprint, key }: IdempotencyKey) {
-    const nothing = { movementKeys: [], holds: [], heldProducts: [] }
+    const nothing = { movementKeys: [], holds: [], heldProducts: [], statuses: [] }
     const { orders } = yield* store
       .facts(homeShard, { ...nothing, orderKeys: [{ caller, key }] })
       .pipe(Effect.mapError(() => new Busy()))
@@ -87,7 +93,7 @@ const make = Effect.gen(function* () {
   ) {
     const nowMillis = yield* Clock.currentTimeMillis
     const deadlineMillis = nowMillis + orderDeadlineDefaultMillis
-    const { caller, fingerprint, key } = request
+    const { caller, holdFingerprint: fingerprint, key } = request
     const releasing = yield* Effect.forEach(
       holds,
       ([shard, productIds]) => {
@@ -115,7 +121,7 @@ const make = Effect.gen(function* () {
     const others = [...shards.keys()].filter((shard) => shard !== homeShard).sort((left, right) => right - left)
     for (const shard of others) {
       const lines = shards.get(shard) ?? []
-      const { caller, customer, fingerprint, key } = request
+      const { caller, customer, holdFingerprint: fingerprint, key } = request
       const command = { _tag: "Hold", caller, customer, fingerprint, key, attempt, lines, holdTtlMillis } as const
       const productIds = lines.map((line) => line.productId)
       const outcome = yield* inventory.submit(shard, command, deadlineMillis).pipe(
@@ -128,7 +134,7 @@ const make = Effect.gen(function* () {
       )
       if (outcome._tag === "Held") {
         holds.set(shard, productIds)
-        parts.push({ shard, attempt, currency: outcome.currency, lines: outcome.lines })
+        parts.push({ shard, attempt, fingerprint, currency: outcome.currency, lines: outcome.lines })
         continue
       }
       yield* letGo

@@ -29,14 +29,17 @@ import { type QueryError, serverError, WriterConnections } from "./writerConnect
 interface CommitRow {
   readonly at: number
   readonly placed: ReadonlyArray<OrderId> | null
+  readonly carted: ReadonlyArray<OrderId> | null
   readonly moved: ReadonlyArray<StockMovementId> | null
   readonly extended: ReadonlyArray<number> | null
+  readonly ended: ReadonlyArray<OrderId> | null
+  readonly amended: ReadonlyArray<ProductId> | null
   readonly product_ids: ReadonlyArray<ProductId> | null
   readonly stocked: ReadonlyArray<number> | null
   readonly available: ReadonlyArray<number> | null
-  readonly limited_ids: ReadonlyArray<ProductId> | null
+  readonly counted_ids: ReadonlyArray<ProductId> | null
   readonly customers: ReadonlyArray<string> | null
-  readonly units: ReadonlyArray<number> | null
+  readonly units: ReadonlyArray<number | null> | null
 }
 
 export const layerNoDeps = Layer.effect(
@@ -57,13 +60,14 @@ export const layerNoDeps = Layer.effect(
     const facts = Effect.fnUntraced(function* (shard: Shard, request: FactsRequest) {
       const [row] = yield* read<reads.FactsRow>(shard, reads.facts(shard, request))
       if (row === undefined) return yield* missingShard(shard)
-      const { batch, epoch, heldUnits, holds, movements, orders } = row
+      const { batch, epoch, heldUnits, holds, movements, orders, statuses } = row
       return {
         lease: { epoch, batch },
         orders: orders ?? [],
         movements: movements ?? [],
         holds: holds ?? [],
         heldUnits: heldUnits ?? [],
+        statuses: statuses ?? [],
       }
     })
 
@@ -99,6 +103,12 @@ export const layerNoDeps = Layer.effect(
         read<reads.ExpiredHoldRow>(shard, reads.expiredHolds(shard, sizeMax)).pipe(
           Effect.map((rows) => rows.map((row) => ({ _tag: "Release", ...row, onlyExpired: true }) as const)),
         ),
+      expiredOrders: (shard, sizeMax) => read<reads.EndableOrderRow>(shard, reads.expiredOrders(shard, sizeMax)),
+      endableOrder: (orderId) =>
+        connections.pooled<reads.EndableOrderRow>(reads.endableOrder(orderId)).pipe(
+          Effect.map(([row]) => row ?? null),
+          Effect.mapError(unreachable),
+        ),
       pendingReturns: (shard, sizeMax) =>
         read<reads.PendingReturnRow>(shard, reads.pendingReturns(shard, sizeMax)).pipe(
           Effect.map((rows) => rows.map((row) => ({ _tag: "Return", ...row }) as const)),
@@ -112,34 +122,47 @@ export const layer = layerNoDeps.pipe(Layer.provide(WriterConnections.layer))
 const notApplied: NotApplied = { _tag: "NotApplied" }
 
 const applied = (batch: BatchWrite, row: CommitRow): Applied => {
-  const placed = row.placed === null ? null : new Set(row.placed)
-  const unplaced = mayLeaveOrdersOut(batch)
-    ? batch.orders.flatMap(({ command }) => (placed?.has(command.orderId) ? [] : [command.orderId]))
-    : []
-  const moved = new Set(row.moved ?? [])
-  const unmoved =
-    batch.form === "guarded"
-      ? batch.movements.flatMap(({ movementId }) => (moved.has(movementId) ? [] : [movementId]))
-      : []
+  const orderIds = batch.orders.map(({ command }) => command.orderId)
+  const unplaced = mayLeaveOrdersOut(batch) ? missingFrom(row.placed, orderIds) : []
+  const carts = batch.orders.flatMap(({ command }) => (command.cartVersion === null ? [] : [command.orderId]))
   const extended = new Map<number, number>()
   for (const position of row.extended ?? []) extended.set(position, (extended.get(position) ?? 0) + 1)
+  const amended = new Set(row.amended)
   return {
     _tag: "Applied",
     atMillis: row.at,
     unplaced,
-    unmoved,
+    cartsChanged: missingFrom(row.carted, carts),
+    unmoved:
+      batch.form === "guarded"
+        ? missingFrom(
+            row.moved,
+            batch.movements.map(({ movementId }) => movementId),
+          )
+        : [],
     unextended: batch.extensions.filter(({ productIds }, position) => extended.get(position) !== productIds.length),
+    unended: missingFrom(
+      row.ended,
+      batch.endings.map(({ orderId }) => orderId),
+    ),
+    unamended: batch.amendments.filter(({ productId }) => !amended.has(productId)),
     stock: zip(row.product_ids, row.stocked, row.available, (productId, stocked, available) => ({
       productId,
       stocked,
       available,
     })),
-    units: zip(row.limited_ids, row.customers, row.units, (productId, customer, units) => ({
+    units: zip(row.counted_ids, row.customers, row.units, (productId, customer, units) => ({
       productId,
       customer,
       units,
     })),
   }
+}
+
+/** Those of `wanted` that are not among `found`. */
+const missingFrom = <Id>(found: ReadonlyArray<Id> | null, wanted: ReadonlyArray<Id>): ReadonlyArray<Id> => {
+  const known = new Set(found)
+  return wanted.filter((id) => !known.has(id))
 }
 
 const zip = <A, B, C, Row>(

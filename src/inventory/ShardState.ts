@@ -9,7 +9,7 @@ import { shardCustomersMax, shardProductsMax } from "../domain/bounds.ts"
 import type { ProductId } from "../domain/ids.ts"
 import { unitsName } from "../domain/commands.ts"
 import type { ProductState } from "../domain/batch.ts"
-import type { Applied, CustomerUnits } from "./ShardStore.ts"
+import type { Applied, ChangedUnits } from "./ShardStore.ts"
 
 export class ShardState {
   readonly products = new Map<ProductId, ProductState>()
@@ -24,8 +24,17 @@ export class ShardState {
     for (const product of loaded) this.products.set(product.productId, product)
   }
 
-  rememberUnits(read: ReadonlyArray<CustomerUnits>): void {
-    for (const { customer, productId, units } of read) this.units.set(unitsName(productId, customer), units)
+  /** A customer whose count is null is forgotten, and so counted anew. */
+  rememberUnits(changed: ReadonlyArray<ChangedUnits>): void {
+    for (const { customer, productId, units } of changed) {
+      if (units === null) this.units.delete(unitsName(productId, customer))
+      else this.units.set(unitsName(productId, customer), units)
+    }
+  }
+
+  /** What was edited is loaded anew. */
+  forget(productIds: ReadonlyArray<ProductId>): void {
+    for (const productId of productIds) this.products.delete(productId)
   }
 
   /** Takes over what a commit returned. A product that is not what was planned is forgotten, and so loaded anew. */

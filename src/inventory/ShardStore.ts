@@ -6,9 +6,10 @@
  * number, and never says "nothing happened" while it may still happen (that is `StoreUnknown`).
  */
 import { Context, type Effect, Schema } from "effect"
-import type { BatchWrite, HoldExtension, KnownHold, ProductState } from "../domain/batch.ts"
+import type { AmendmentWrite, BatchWrite, HoldExtension, KnownHold, ProductState } from "../domain/batch.ts"
 import type { Customer, IdempotencyKey, Release, Return } from "../domain/commands.ts"
 import type { CallerId, OrderId, ProductId, Shard, StockMovementId } from "../domain/ids.ts"
+import type { OrderStatus } from "../domain/order.ts"
 
 /** Who may write a shard (`epoch`) and the last batch number written. */
 export interface Lease {
@@ -28,20 +29,40 @@ export interface CustomerUnits {
   readonly units: number
 }
 
+/** What became of the units of a customer that a batch changed; null where they are not counted in a row of their own. */
+export interface ChangedUnits extends Omit<CustomerUnits, "units"> {
+  readonly units: number | null
+}
+
+/** An order by what ending it needs to know. Its lines and its home never change. */
+export interface EndableOrder {
+  readonly orderId: OrderId
+  readonly caller: CallerId
+  readonly homeShard: Shard
+  readonly status: OrderStatus
+  readonly lines: ReadonlyArray<{ readonly productId: ProductId; readonly shard: Shard }>
+}
+
 export interface Applied {
   readonly _tag: "Applied"
   /** PostgreSQL's clock under the lease: when everything in the batch happened. */
   readonly atMillis: number
-  /** Orders not inserted: their key existed (guarded form), or a hold they count on was not there. */
+  /** Orders not inserted: their key existed (guarded form), or a hold or cart they count on was not as they knew it. */
   readonly unplaced: ReadonlyArray<OrderId>
+  /** Those of them whose cart was not at their version, or was being changed. */
+  readonly cartsChanged: ReadonlyArray<OrderId>
   /** Movements not inserted, since their key existed (guarded form). */
   readonly unmoved: ReadonlyArray<StockMovementId>
   /** Extensions of which at least one row was gone or belonged to a later attempt. */
   readonly unextended: ReadonlyArray<HoldExtension>
+  /** Orders that did not end: paid, ended before, expired when they were to be cancelled, or not expired yet. */
+  readonly unended: ReadonlyArray<OrderId>
+  /** Edits not made: the product was at another version. */
+  readonly unamended: ReadonlyArray<AmendmentWrite>
   /** Every stock row the batch changed, as it is now. */
   readonly stock: ReadonlyArray<StockLevel>
-  /** Every count of units the batch changed, as it is now. */
-  readonly units: ReadonlyArray<CustomerUnits>
+  /** The units of every customer that the batch changed. */
+  readonly units: ReadonlyArray<ChangedUnits>
 }
 
 /** The lease was not at this epoch and the number before: applied already, or fenced. `inspect` tells which. */
@@ -70,6 +91,8 @@ export interface FactsRequest {
   readonly movementKeys: ReadonlyArray<KeyName>
   readonly holds: ReadonlyArray<IdempotencyKey>
   readonly heldProducts: ReadonlyArray<ProductId>
+  /** Orders whose status is asked for. */
+  readonly statuses: ReadonlyArray<OrderId>
 }
 
 export interface FactsRead {
@@ -80,6 +103,8 @@ export interface FactsRead {
   readonly holds: ReadonlyArray<KnownHold>
   /** Units under holds for each product asked for; a product without holds may be missing. */
   readonly heldUnits: ReadonlyArray<{ readonly productId: ProductId; readonly units: number }>
+  /** A reservation whose time is over counts as expired. */
+  readonly statuses: ReadonlyArray<{ readonly orderId: OrderId; readonly status: OrderStatus }>
 }
 
 /** What a batch number was used for. */
@@ -126,15 +151,22 @@ export class ShardStore extends Context.Service<
       productIds: ReadonlyArray<ProductId>,
     ) => Effect.Effect<ReadonlyArray<ProductState>, StoreUnreachable>
     readonly facts: (shard: Shard, request: FactsRequest) => Effect.Effect<FactsRead, StoreUnreachable>
-    /** The units these customers have of these products; a pair without a row may be missing. */
+    /** The units these customers have of these products, by their row or else by their orders; none may be missing. */
     readonly units: (
       shard: Shard,
       pairs: ReadonlyArray<{ readonly productId: ProductId; readonly customer: Customer }>,
     ) => Effect.Effect<ReadonlyArray<CustomerUnits>, StoreUnreachable>
-    /** The shards among these that have holds past their time or returns to take back. */
+    /** The shards among these that have holds or reservations past their time, or returns to take back. */
     readonly dueShards: (shards: ReadonlyArray<Shard>) => Effect.Effect<ReadonlyArray<Shard>, StoreUnreachable>
     /** Holds past their time, oldest first, one Release for each hold. */
     readonly expiredHolds: (shard: Shard, sizeMax: number) => Effect.Effect<ReadonlyArray<Release>, StoreUnreachable>
+    /** Reservations of this home whose time is over, those that ended first first. */
+    readonly expiredOrders: (
+      shard: Shard,
+      sizeMax: number,
+    ) => Effect.Effect<ReadonlyArray<EndableOrder>, StoreUnreachable>
+    /** An order, whichever its home; null where there is none. */
+    readonly endableOrder: (orderId: OrderId) => Effect.Effect<EndableOrder | null, StoreUnreachable>
     readonly pendingReturns: (shard: Shard, sizeMax: number) => Effect.Effect<ReadonlyArray<Return>, StoreUnreachable>
   }
 >()("hedonify/inventory/ShardStore") {}

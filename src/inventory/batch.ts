@@ -77,7 +77,7 @@ const prepare = Effect.fnUntraced(function* (run: Run): Effect.fn.Return<Prepare
   yield* loadUnits(run, commands)
   const holds = commands.filter((command) => command._tag === "Hold")
   const read = holds.length === 0 ? nothingRead : yield* store.facts(shard, { ...nothingAsked, holds })
-  const first = plan(state.products, factsFrom(read, state), commands, nowMillis)
+  const first = plan(shard, state.products, factsFrom(read, state), commands, nowMillis)
   if (!first.refuses) return { planned: first, lease: null }
 
   const heldProducts = productsOf(commands).filter((productId) => state.products.get(productId)?.mayHaveHolds)
@@ -86,6 +86,7 @@ const prepare = Effect.fnUntraced(function* (run: Run): Effect.fn.Return<Prepare
     movementKeys: commands.filter((command) => command._tag === "Restock"),
     holds,
     heldProducts,
+    statuses: [],
   })
   const facts = factsFrom(everything, state)
   const released = heldProducts.filter((productId) => (facts.heldUnits.get(productId) ?? 0) === 0)
@@ -93,7 +94,7 @@ const prepare = Effect.fnUntraced(function* (run: Run): Effect.fn.Return<Prepare
   const { lease } = everything
   const learnt = everything.orders.length + everything.movements.length + heldProducts.length - released.length
   if (learnt === 0) return { planned: first, lease }
-  return { planned: plan(state.products, facts, commands, nowMillis), lease }
+  return { planned: plan(shard, state.products, facts, commands, nowMillis), lease }
 })
 
 const loadProducts = Effect.fnUntraced(function* ({ shard, state, store }: Run, commands: ReadonlyArray<Command>) {
@@ -102,20 +103,17 @@ const loadProducts = Effect.fnUntraced(function* ({ shard, state, store }: Run, 
 })
 
 const loadUnits = Effect.fnUntraced(function* ({ shard, state, store }: Run, commands: ReadonlyArray<Command>) {
-  const missing = new Map<string, { productId: ProductId; customer: Customer; units: number }>()
+  const missing = new Map<string, { productId: ProductId; customer: Customer }>()
   for (const command of commands) {
     if (command._tag !== "Reserve" && command._tag !== "Hold") continue
     for (const { productId } of command.lines) {
       const name = unitsName(productId, command.customer)
-      const isLimited = (state.products.get(productId)?.limitPerCustomer ?? null) !== null
-      if (isLimited && !state.units.has(name)) missing.set(name, { productId, customer: command.customer, units: 0 })
+      const isCounted = state.products.get(productId)?.countsUnits ?? false
+      if (isCounted && !state.units.has(name)) missing.set(name, { productId, customer: command.customer })
     }
   }
   if (missing.size === 0) return
-  const pairs = [...missing.values()]
-  const read = yield* store.units(shard, pairs)
-  state.rememberUnits(pairs)
-  state.rememberUnits(read)
+  state.rememberUnits(yield* store.units(shard, [...missing.values()]))
 })
 
 const commit = Effect.fnUntraced(function* (
@@ -181,8 +179,9 @@ const applied = Effect.fnUntraced(function* (
   lease: Lease,
 ): Effect.fn.Return<Ending> {
   const result = settled._tag === "Applied" ? settled : yield* reconstruct(run, planned, settled.atMillis)
-  const isSurprise = result.unplaced.length + result.unmoved.length + result.unextended.length > 0
-  const facts = isSurprise ? yield* lookUp(run, keysOf(planned, result)) : nothingRead
+  const { unamended, unended, unextended, unmoved, unplaced } = result
+  const isSurprise = unplaced.length + unmoved.length + unextended.length + unamended.length > 0
+  const facts = isSurprise || unended.length > 0 ? yield* lookUp(run, keysOf(planned, result)) : nothingRead
   const { answers, surprisedAt } = resolve(planned, result, facts, covered)
 
   const again: Array<Entry> = []
@@ -195,6 +194,7 @@ const applied = Effect.fnUntraced(function* (
     } else due.push(answered)
   }
   run.state.apply(result, planned.expected, !isSurprise)
+  run.state.forget(planned.write.amendments.map((amendment) => amendment.productId))
   run.state.markHeld(
     planned.write.holds.flatMap((hold) => hold.lines.map((line) => line.productId)),
     true,
@@ -203,29 +203,39 @@ const applied = Effect.fnUntraced(function* (
   return { answers: due, again: [again, rest], lease, dropsState, isFenced: false }
 })
 
-/** What a commit did whose answer was lost, read from the rows it left; extensions count as not made. */
+/**
+ * What a commit did whose answer was lost, read from the rows it left; extensions count as not made, and carts of
+ * orders that were not placed as changed, since both only ask their callers to try again.
+ */
 const reconstruct = Effect.fnUntraced(function* (run: Run, planned: Plan, atMillis: number): Effect.fn.Return<Applied> {
-  const { extensions, movements, orders } = planned.write
+  const { amendments, endings, extensions, movements, orders } = planned.write
   const facts = yield* lookUp(run, {
     ...nothingAsked,
     orderKeys: orders.map((order) => order.command),
     movementKeys: movements,
+    statuses: endings.map((ending) => ending.orderId),
   })
   const placed = new Set(facts.orders.map((order) => order.orderId))
   const moved = new Set(facts.movements.map((movement) => movement.movementId))
-  const stock = yield* untilReached(
+  const statuses = new Map(facts.statuses.map(({ orderId, status }) => [orderId, status]))
+  const products = yield* untilReached(
     run.store.products(
       run.shard,
-      movements.map((movement) => movement.productId),
+      [...movements, ...amendments].map((write) => write.productId),
     ),
   )
+  const versions = new Map(products.map((product) => [product.productId, product.version]))
+  const unplaced = orders.filter((order) => !placed.has(order.command.orderId)).map((order) => order.command)
   return {
     _tag: "Applied",
     atMillis,
-    unplaced: orders.map((order) => order.command.orderId).filter((orderId) => !placed.has(orderId)),
+    unplaced: unplaced.map((command) => command.orderId),
+    cartsChanged: unplaced.filter((command) => command.cartVersion !== null).map((command) => command.orderId),
     unmoved: movements.map((movement) => movement.movementId).filter((movementId) => !moved.has(movementId)),
     unextended: extensions,
-    stock,
+    unended: endings.filter(({ orderId, status }) => statuses.get(orderId) !== status).map(({ orderId }) => orderId),
+    unamended: amendments.filter(({ productId, version }) => versions.get(productId) !== version + 1),
+    stock: products,
     units: [],
   }
 })
@@ -235,13 +245,14 @@ const keysOf = (planned: Plan, result: Applied): FactsRequest => {
   const unmoved = new Set(result.unmoved)
   return {
     ...nothingAsked,
+    statuses: result.unended,
     orderKeys: planned.write.orders.flatMap(({ command }) => (unplaced.has(command.orderId) ? [command] : [])),
     movementKeys: planned.write.movements.filter((command) => unmoved.has(command.movementId)),
   }
 }
 
-const nothingAsked: FactsRequest = { orderKeys: [], movementKeys: [], holds: [], heldProducts: [] }
-const nothingRead: Omit<FactsRead, "lease"> = { orders: [], movements: [], holds: [], heldUnits: [] }
+const nothingAsked: FactsRequest = { orderKeys: [], movementKeys: [], holds: [], heldProducts: [], statuses: [] }
+const nothingRead: Omit<FactsRead, "lease"> = { orders: [], movements: [], holds: [], heldUnits: [], statuses: [] }
 
 /** After a commit the answer has to be found, however long the database takes to come back; deadlines run meanwhile. */
 const lookUp = (run: Run, request: FactsRequest): Effect.Effect<FactsRead> =>
@@ -270,11 +281,12 @@ const factsFrom = (read: Omit<FactsRead, "lease">, state: ShardState): Facts => 
   }
 }
 
+/** The products that a plan decides about; what is only given back needs none. */
 const productsOf = (commands: ReadonlyArray<Command>): ReadonlyArray<ProductId> => {
   const productIds = new Set<ProductId>()
   for (const command of commands) {
-    if (command._tag === "Restock") productIds.add(command.productId)
-    else if (command._tag !== "Release" && command._tag !== "Return") {
+    if (command._tag === "Restock" || command._tag === "Amend") productIds.add(command.productId)
+    else if (command._tag === "Reserve" || command._tag === "Hold") {
       for (const line of command.lines) productIds.add(line.productId)
     }
   }

@@ -5,11 +5,11 @@
  * Must stay true: nothing here is decided again that the planner decided; stock moves only for rows inserted or deleted
  * by this very batch, in one step a product, and the checks of the tables have the last word.
  */
-import { type HeldPart, keyName, type Release, type Restock, type Return, unitsName } from "../domain/commands.ts"
+import { type Customer, type HeldPart, keyName, type Release, type Restock, type Return, unitsName } from "../domain/commands.ts"
 import type { OrderId, ProductId, Shard, StockMovementId } from "../domain/ids.ts"
-import { holdKey, type HoldRow, type MemoryTables, violation } from "./memoryTables.ts"
-import type { BatchWrite, HoldExtension, HoldWrite, OrderWrite } from "../domain/batch.ts"
-import type { Applied, CustomerUnits, NotApplied } from "./ShardStore.ts"
+import { customerOf, holdKey, type HoldRow, type MemoryTables, violation } from "./memoryTables.ts"
+import type { AmendmentWrite, BatchWrite, EndingWrite, HoldExtension, HoldWrite, OrderWrite } from "../domain/batch.ts"
+import type { Applied, NotApplied } from "./ShardStore.ts"
 
 const notApplied: NotApplied = { _tag: "NotApplied" }
 
@@ -20,7 +20,15 @@ interface Progress {
   readonly atMillis: number
   readonly available: Map<ProductId, number>
   readonly stocked: Map<ProductId, number>
-  readonly units: Map<string, CustomerUnits>
+  readonly units: Map<string, UnitChange>
+}
+
+interface UnitChange {
+  readonly productId: ProductId
+  readonly customer: Customer
+  readonly units: number
+  /** What a count that is not there yet starts from; null where nothing counted was taken. */
+  readonly before: number | null
 }
 
 /** Whether the lease is at this epoch and at the number before; if so it moves on to this number. */
@@ -49,32 +57,45 @@ export const applyBatch = (tables: MemoryTables, write: BatchWrite, atMillis: nu
 
   const placed: Array<OrderId> = []
   const unplaced: Array<OrderId> = []
+  const cartsChanged = write.orders.filter((order) => !hasItsCart(tables, order)).map((order) => order.command.orderId)
   for (const order of write.orders) (placeOrder(progress, order) ? placed : unplaced).push(order.command.orderId)
   const unextended = write.extensions.filter((extension) => !extendHold(progress, extension))
   for (const release of write.releases) releaseHold(progress, release)
   for (const hold of write.holds) insertHold(progress, hold)
+  const ended = write.endings.filter((ending) => endOrder(progress, ending))
   for (const command of write.returns) applyReturn(progress, command)
   const moved: Array<StockMovementId> = []
   const unmoved: Array<StockMovementId> = []
   for (const movement of write.movements) {
     ;(insertMovement(progress, movement) ? moved : unmoved).push(movement.movementId)
   }
+  const amended = write.amendments.filter((amendment) => amendProduct(progress, amendment))
 
   const stock = moveStock(progress)
   const units = moveUnits(progress)
   const events = [
     ...placed.map((orderId) => ({ type: "order.reserved", orderId }) as const),
+    ...ended.map(({ orderId, status }) => ({ type: `order.${status}`, orderId }) as const),
     ...moved.map((movementId) => ({ type: "stock.moved", movementId }) as const),
+    ...amended.map(({ productId, version }) => ({ type: "product.amended", productId, version: version + 1 }) as const),
   ]
   tables.batches.insert({ shard, batch, epoch, committedAtMillis: atMillis, voided: false, events })
-  return { _tag: "Applied", atMillis, unplaced, unmoved, unextended, stock, units }
+  const unended = write.endings.filter((ending) => !ended.includes(ending)).map((ending) => ending.orderId)
+  const unamended = write.amendments.filter((amendment) => !amended.includes(amendment))
+  const missed = { unplaced, cartsChanged, unmoved, unextended, unended, unamended }
+  return { _tag: "Applied", atMillis, ...missed, stock, units }
 }
+
+/** Whether an order that sells a cart finds it at the version it has read. */
+const hasItsCart = (tables: MemoryTables, { command }: OrderWrite): boolean =>
+  command.cartVersion === null || tables.carts.get(command.caller)?.version === command.cartVersion
 
 const placeOrder = ({ atMillis, available, tables, units, write }: Progress, order: OrderWrite): boolean => {
   const { command, currency, lines, total } = order
   const { caller, customer, customerRef, fingerprint, key, orderId } = command
   const held = command.held.flatMap((part) => heldRows(tables, order, part, atMillis))
   if (held.length < command.held.reduce((count, part) => count + part.lines.length, 0)) return false
+  if (!hasItsCart(tables, order)) return false
   if (tables.orderKeys.get(keyName(command)) !== undefined) {
     if (write.form === "plain") throw violation("23505", "orders_key")
     return false
@@ -84,13 +105,14 @@ const placeOrder = ({ atMillis, available, tables, units, write }: Progress, ord
   const name = { caller, key, fingerprint, orderId, customerRef }
   tables.orders.insert({ ...name, ...times, homeShard: write.shard, status: "reserved", total, currency })
   tables.orderKeys.insert({ ...name, ...times, homeShard: write.shard, status: "reserved", total, currency })
+  if (command.cartVersion !== null) tables.carts.put({ caller, version: command.cartVersion + 1, lines: [] })
   for (const row of held) tables.holds.remove(row)
   for (const { productId, quantity, unitPrice } of [...lines, ...held]) {
     tables.orderLines.insert({ orderId, productId, quantity, unitPrice })
   }
-  for (const { limited, productId, quantity } of lines) {
+  for (const { productId, quantity, unitsBefore } of lines) {
     add(available, productId, -quantity)
-    if (limited) addUnits(units, productId, customer, quantity)
+    if (unitsBefore !== null) addUnits(units, productId, customer, quantity, unitsBefore)
   }
   return true
 }
@@ -103,7 +125,7 @@ const heldRows = (
   atMillis: number,
 ): ReadonlyArray<HoldRow> =>
   part.lines.flatMap(({ productId, quantity, unitPrice }) => {
-    const row = tables.holds.get(holdKey(part.shard, command, productId))
+    const row = tables.holds.get(holdKey(part.shard, { ...command, fingerprint: part.fingerprint }, productId))
     const live = row !== undefined && row.attempt === part.attempt && row.expiresAtMillis > atMillis
     return live && row.quantity === quantity && row.unitPrice === unitPrice ? [row] : []
   })
@@ -114,10 +136,10 @@ const insertHold = (
 ) => {
   const { attempt, caller, customer, fingerprint, holdTtlMillis, key } = command
   const hold = { shard: write.shard, caller, key, fingerprint, attempt, customer, currency }
-  for (const { limited, productId, quantity, unitPrice } of lines) {
+  for (const { productId, quantity, unitPrice, unitsBefore } of lines) {
     tables.holds.insert({ ...hold, productId, quantity, unitPrice, expiresAtMillis: atMillis + holdTtlMillis })
     add(available, productId, -quantity)
-    if (limited) addUnits(units, productId, customer, quantity)
+    if (unitsBefore !== null) addUnits(units, productId, customer, quantity, unitsBefore)
   }
 }
 
@@ -139,7 +161,7 @@ const releaseHold = ({ atMillis, available, tables, units, write }: Progress, co
     if (row.attempt !== command.attempt || (command.onlyExpired && row.expiresAtMillis > atMillis)) continue
     tables.holds.remove(row)
     add(available, row.productId, row.quantity)
-    addUnits(units, row.productId, row.customer, -row.quantity)
+    addUnits(units, row.productId, row.customer, -row.quantity, null)
   }
 }
 
@@ -148,7 +170,51 @@ const applyReturn = ({ available, tables, units, write }: Progress, { returnId }
   if (row === undefined || row.shard !== write.shard) return
   tables.pendingReturns.remove(row)
   add(available, row.productId, row.quantity)
-  addUnits(units, row.productId, row.customer, -row.quantity)
+  addUnits(units, row.productId, row.customer, -row.quantity, null)
+}
+
+/** Cancelled while its time runs, expired when it is over, and only with all of its lines; false where it stays. */
+const endOrder = ({ atMillis, available, tables, units, write }: Progress, ending: EndingWrite): boolean => {
+  const { lines, orderId, status } = ending
+  const order = tables.orders.get(orderId)
+  if (order === undefined || order.homeShard !== write.shard || order.status !== "reserved") return false
+  if ((status === "expired") !== order.expiresAtMillis <= atMillis) return false
+  const rows = tables.linesOf(orderId)
+  if (rows.length !== lines.length) return false
+  tables.orders.put({ ...order, status })
+  tables.orderKeys.put({ ...order, status })
+  const customer = customerOf(order)
+  const endings = new Map(lines.map((line) => [line.productId, line]))
+  for (const { productId, quantity } of rows) {
+    const line = endings.get(productId)
+    if (line === undefined) continue
+    if (line.shard === write.shard) {
+      add(available, productId, quantity)
+      addUnits(units, productId, customer, -quantity, null)
+    } else {
+      tables.pendingReturns.insert({ ...line, orderId, customer, quantity })
+    }
+  }
+  return true
+}
+
+const amendProduct = ({ tables }: Progress, { change, productId, version }: AmendmentWrite): boolean => {
+  const product = tables.products.get(productId)
+  if (product === undefined || product.version !== version) return false
+  const limitPerCustomer = change.limitPerCustomer === undefined ? product.limitPerCustomer : change.limitPerCustomer
+  const start = change.saleStartsAtMillis
+  tables.products.put({
+    ...product,
+    name: change.name ?? product.name,
+    price: change.price?.amount ?? product.price,
+    limitPerCustomer,
+    countsUnits: product.countsUnits || limitPerCustomer !== null,
+    saleStartsAtMillis: start === undefined ? product.saleStartsAtMillis : start,
+    paused: change.paused ?? product.paused,
+    archived: change.archived ?? product.archived,
+    version: version + 1,
+  })
+  return true
 }
 
 const insertMovement = ({ atMillis, available, stocked, tables, write }: Progress, command: Restock): boolean => {
@@ -174,21 +240,33 @@ const moveStock = ({ available, stocked, tables }: Progress): Applied["stock"] =
     return [moved]
   })
 
-/** Counts go up for anybody, and down only where there is a count: other units were never counted. */
+/** A count that is there moves; one that is not begins, where units were taken, from what its customer had before. */
 const moveUnits = ({ tables, units }: Progress): Applied["units"] =>
-  [...units.values()].flatMap(({ customer, productId, units: delta }) => {
+  [...units.values()].map(({ before, customer, productId, units: delta }) => {
     const row = tables.customerUnits.get(unitsName(productId, customer))
-    if (delta === 0 || (row === undefined && delta < 0)) return []
-    const moved = { productId, customer, units: (row?.units ?? 0) + delta }
+    if (row === undefined && (delta <= 0 || before === null)) return { productId, customer, units: null }
+    const moved = { productId, customer, units: (row?.units ?? before ?? 0) + delta }
     tables.customerUnits.put(moved)
-    return [moved]
+    return moved
   })
 
 const add = (deltas: Map<ProductId, number>, productId: ProductId, delta: number): void => {
   deltas.set(productId, (deltas.get(productId) ?? 0) + delta)
 }
 
-const addUnits = (deltas: Progress["units"], productId: ProductId, customer: string, delta: number): void => {
+const addUnits = (
+  deltas: Progress["units"],
+  productId: ProductId,
+  customer: Customer,
+  delta: number,
+  before: number | null,
+): void => {
   const name = unitsName(productId, customer)
-  deltas.set(name, { productId, customer, units: (deltas.get(name)?.units ?? 0) + delta })
+  const earlier = deltas.get(name)
+  deltas.set(name, {
+    productId,
+    customer,
+    units: (earlier?.units ?? 0) + delta,
+    before: before ?? earlier?.before ?? null,
+  })
 }

@@ -1,6 +1,6 @@
 /**
  * The rows of the in-memory database that stands for PostgreSQL in tests and in the simulation, and the checks that
- * `sql/002_inventory.sql` makes on them. One change to the tables is one transaction: it leaves all of it or nothing.
+ * the migrations in `sql` make on them. One change to the tables is one transaction: it leaves all of it or nothing.
  *
  * Must stay true: a row that PostgreSQL would refuse is refused here with the same SQLSTATE, since the actor decides
  * by it whether a batch is halved, voided or sent again. Rows are replaced, never changed in place.
@@ -16,8 +16,8 @@ import {
   type PricedLine,
   unitsName,
 } from "../domain/commands.ts"
-import type { AttemptId, OrderId, ProductId, Shard, StockMovementId } from "../domain/ids.ts"
-import type { OrderStatus } from "../domain/order.ts"
+import type { AttemptId, CallerId, OrderId, ProductId, Shard, StockMovementId } from "../domain/ids.ts"
+import type { OrderStatus, RequestedLine } from "../domain/order.ts"
 import type { ProductState } from "../domain/batch.ts"
 import { type CustomerUnits, StoreRejected } from "./ShardStore.ts"
 
@@ -38,11 +38,18 @@ export interface BatchRow {
 }
 
 export type BatchEvent =
-  | { readonly type: "order.reserved"; readonly orderId: OrderId }
+  | { readonly type: "order.reserved" | "order.cancelled" | "order.expired"; readonly orderId: OrderId }
   | { readonly type: "stock.moved"; readonly movementId: StockMovementId }
+  | { readonly type: "product.amended"; readonly productId: ProductId; readonly version: number }
 
 export interface ProductRow extends Omit<ProductState, "stocked" | "available" | "mayHaveHolds"> {
   readonly shard: Shard
+}
+
+export interface CartRow {
+  readonly caller: CallerId
+  readonly version: number
+  readonly lines: ReadonlyArray<RequestedLine>
 }
 
 export interface StockRow {
@@ -91,6 +98,10 @@ export interface PendingReturnRow {
   readonly customer: Customer
   readonly quantity: number
 }
+
+/** Whose units an order's are. */
+export const customerOf = (order: Pick<OrderRow, "caller" | "customerRef">): Customer =>
+  order.customerRef === null ? order.caller : `ref:${order.customerRef}`
 
 /** A definite no, as PostgreSQL would have said it. */
 export const violation = (sqlState: "22003" | "23503" | "23505" | "23514", message: string): StoreRejected =>
@@ -158,7 +169,7 @@ export class Table<Row> {
   }
 }
 
-const lineKey = (orderId: OrderId, productId: ProductId): string => `${orderId}/${productId}`
+export const lineKey = (orderId: OrderId, productId: ProductId): string => `${orderId}/${productId}`
 export const holdKey = (shard: Shard, name: IdempotencyKey, productId: ProductId): string =>
   `${shard}/${productId}/${holdName(name)}`
 
@@ -185,7 +196,8 @@ export class MemoryTables {
     (row) => row.productId,
     (row) => {
       demand(hasLength(row.name, 200) && within(row.price, 0, priceAmountMax), "products")
-      demand(row.limitPerCustomer === null || row.limitPerCustomer > 0, "limit_per_customer")
+      demand(row.limitPerCustomer === null || (row.limitPerCustomer > 0 && row.countsUnits), "limit_per_customer")
+      demand(row.version > 0, "version")
       checkCurrency(row.currency)
       this.#refer(this.leases, `${row.shard}`)
     },
@@ -228,6 +240,11 @@ export class MemoryTables {
   /** The unique index of orders: caller and key. */
   readonly orderKeys = new Table<OrderRow>(this.#journal, keyName, () => undefined)
   readonly orderLines = new Table<OrderLineRow>(this.#journal, (row) => lineKey(row.orderId, row.productId), checkLine)
+  readonly carts = new Table<CartRow>(
+    this.#journal,
+    (row) => row.caller,
+    (row) => demand(row.version > 0, "version"),
+  )
   readonly holds = new Table<HoldRow>(
     this.#journal,
     (row) => holdKey(row.shard, row, row.productId),
@@ -277,6 +294,10 @@ export class MemoryTables {
     } finally {
       this.#journal.length = 0
     }
+  }
+
+  linesOf(orderId: OrderId): ReadonlyArray<OrderLineRow> {
+    return this.orderLines.all().filter((line) => line.orderId === orderId)
   }
 
   #refer<Row>(table: Table<Row>, key: string): void {

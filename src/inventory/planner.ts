@@ -3,12 +3,16 @@
  * clock, no randomness, no I/O; the same input gives the same plan.
  *
  * Must stay true: no plan sells more than `available`, keeps part of an order, or spends stock that the same batch
- * gives back (the statement alone knows what really comes back). Where a command would need such stock, the plan ends
- * before it and the rest waits for the next batch, so that the order of the mailbox still decides.
+ * gives back (the statement alone knows what really comes back). Where a command would need such stock, or meets a
+ * product that the batch edits, an order that it ends or a cart that it sells, the plan ends before it and the rest
+ * waits for the next batch, so that the order of the mailbox still decides.
  */
 import { productUnitsMax } from "../domain/bounds.ts"
 import {
+  type Amend,
+  type Cancel,
   type Command,
+  type Expire,
   type HeldPart,
   type Hold,
   type Outcome,
@@ -22,11 +26,13 @@ import {
   keyName,
   unitsName,
 } from "../domain/commands.ts"
-import type { OrderId, ProductId, StockMovementId } from "../domain/ids.ts"
+import type { CallerId, OrderId, ProductId, Shard, StockMovementId } from "../domain/ids.ts"
 import type { RequestedLine } from "../domain/order.ts"
-import type { LineShortage, MovementRefusal, OrderRefusal } from "../domain/refusals.ts"
+import type { AmendRefusal, LineShortage, MovementRefusal, OrderRefusal } from "../domain/refusals.ts"
 import type {
+  AmendmentWrite,
   BatchWrite,
+  EndingWrite,
   HoldExtension,
   HoldWrite,
   KnownHold,
@@ -60,6 +66,8 @@ export type Decision =
       readonly lines: ReadonlyArray<SoldLine>
     }
   | { readonly _tag: "Movement"; readonly movement: number }
+  | { readonly _tag: "Ending"; readonly ending: number }
+  | { readonly _tag: "Amendment"; readonly amendment: number }
   | { readonly _tag: "Done" }
   /** The same key as an earlier command of this batch that takes effect: ends as that one does. */
   | { readonly _tag: "Same"; readonly as: number }
@@ -76,10 +84,11 @@ export interface Plan {
   readonly expected: ReadonlyMap<ProductId, number>
 }
 
-/** The plan ends before this command: it needs what the batch itself gives back or takes away. */
+/** The plan ends before this command: it needs what the batch itself gives back, takes away or changes. */
 const later = Symbol("later")
 
 interface Draft {
+  readonly shard: Shard
   readonly products: ReadonlyMap<ProductId, ProductState>
   readonly facts: Facts
   readonly nowMillis: number
@@ -95,25 +104,35 @@ interface Draft {
   readonly movementKeys: Map<string, number>
   /** Holds that this batch makes, extends or releases: each only once a batch. */
   readonly holdNames: Set<string>
+  /** Callers whose cart this batch sells. */
+  readonly carts: Set<CallerId>
+  /** Orders that this batch ends. */
+  readonly ended: Set<OrderId>
+  /** Products that this batch edits: what comes after the edit is decided on what it left. */
+  readonly amended: Set<ProductId>
   readonly orders: Array<OrderWrite>
   readonly holds: Array<HoldWrite>
   readonly extensions: Array<HoldExtension>
   readonly releases: Array<Release>
   readonly returns: Array<Return>
   readonly movements: Array<Restock>
+  readonly endings: Array<EndingWrite>
+  readonly amendments: Array<AmendmentWrite>
 }
 
 /**
  * Plans a batch. `products` holds every product of the batch that exists in this shard; `facts.units` every pair of a
- * limited product and a customer in it.
+ * product that counts units and a customer in it.
  */
 export const plan = (
+  shard: Shard,
   products: ReadonlyMap<ProductId, ProductState>,
   facts: Facts,
   batch: ReadonlyArray<Command>,
   nowMillis: number,
 ): Plan => {
   const draft: Draft = {
+    shard,
     products,
     facts,
     nowMillis,
@@ -125,12 +144,17 @@ export const plan = (
     orderKeys: new Map(),
     movementKeys: new Map(),
     holdNames: new Set(),
+    carts: new Set(),
+    ended: new Set(),
+    amended: new Set(),
     orders: [],
     holds: [],
     extensions: [],
     releases: [],
     returns: [],
     movements: [],
+    endings: [],
+    amendments: [],
   }
   const decisions: Array<Decision> = []
   let refuses = false
@@ -144,8 +168,9 @@ export const plan = (
   for (const [productId, available] of draft.available) {
     if (!draft.gains.has(productId)) expected.set(productId, available)
   }
-  const { orders, holds, extensions, releases, returns, movements } = draft
-  return { decisions, refuses, write: { orders, holds, extensions, releases, returns, movements }, expected }
+  const { amendments, endings, extensions, holds, movements, orders, releases, returns } = draft
+  const write = { orders, holds, extensions, releases, returns, movements, endings, amendments }
+  return { decisions, refuses, write, expected }
 }
 
 /** Whether a plan writes anything at all. */
@@ -170,6 +195,12 @@ const decide = (draft: Draft, command: Command, at: number): Decision | typeof l
       draft.gains.add(command.productId)
       draft.returns.push(command)
       return { _tag: "Done" }
+    case "Cancel":
+      return decideEnding(draft, command, "cancelled")
+    case "Expire":
+      return decideEnding(draft, command, "expired")
+    case "Amend":
+      return decideAmend(draft, command)
   }
 }
 
@@ -183,8 +214,10 @@ const decideReserve = (draft: Draft, command: Reserve, at: number): Decision | t
   }
   const same = draft.orderKeys.get(name)
   if (same !== undefined) return { _tag: "Same", as: same }
+  if (command.cartVersion !== null && draft.carts.has(command.caller)) return later
 
   const sale = openSale(draft, command.lines, command.held)
+  if (sale === later) return later
   if (sale._tag === "Refused") return refuse(sale.refusal)
   const { currency, lines } = sale
   const total = totalOf(lines) + command.held.reduce((sum, part) => sum + totalOf(part.lines), 0)
@@ -197,7 +230,8 @@ const decideReserve = (draft: Draft, command: Reserve, at: number): Decision | t
   if (obstacle !== null) return refuse(obstacle)
 
   draft.orderKeys.set(name, at)
-  draft.orders.push({ command, lines: lines.map(lineWrite), currency, total })
+  if (command.cartVersion !== null) draft.carts.add(command.caller)
+  draft.orders.push({ command, lines: linesWrite(draft, lines, command.customer), currency, total })
   return { _tag: "Order", order: draft.orders.length - 1, lines: lines.map(soldLine) }
 }
 
@@ -210,6 +244,7 @@ const decideHold = (draft: Draft, command: Hold): Decision | typeof later => {
     if (row.attempt > command.attempt) return { _tag: "Answered", outcome: { _tag: "Superseded" } }
   }
   const sale = openSale(draft, command.lines, [])
+  if (sale === later) return later
   if (sale._tag === "Refused") return refuse(sale.refusal)
   const lines = sale.lines.map((line) => {
     const row = rows.get(line.productId)
@@ -224,7 +259,9 @@ const decideHold = (draft: Draft, command: Hold): Decision | typeof later => {
   for (const { productId, quantity } of missing) {
     draft.heldUnits.set(productId, (draft.heldUnits.get(productId) ?? 0) + quantity)
   }
-  if (missing.length > 0) draft.holds.push({ command, lines: missing.map(lineWrite), currency: sale.currency })
+  if (missing.length > 0) {
+    draft.holds.push({ command, lines: linesWrite(draft, missing, command.customer), currency: sale.currency })
+  }
   const extension = rows.size === 0 ? null : { command, productIds: [...rows.keys()] }
   if (extension !== null) draft.extensions.push(extension)
   return { _tag: "Hold", extension, currency: sale.currency, lines: lines.map(soldLine) }
@@ -258,6 +295,35 @@ const decideRestock = (draft: Draft, command: Restock, at: number): Decision | t
   return { _tag: "Movement", movement: draft.movements.length - 1 }
 }
 
+/** Whether the order may still end, only the statement knows: a paid one, or one out of time, stays as it is. */
+const decideEnding = (
+  draft: Draft,
+  { lines, orderId }: Cancel | Expire,
+  status: EndingWrite["status"],
+): Decision | typeof later => {
+  if (draft.ended.has(orderId)) return later
+  draft.ended.add(orderId)
+  for (const line of lines) if (line.shard === draft.shard) draft.gains.add(line.productId)
+  draft.endings.push({ orderId, lines, status })
+  return { _tag: "Ending", ending: draft.endings.length - 1 }
+}
+
+const decideAmend = (draft: Draft, { change, expectedVersion, productId }: Amend): Decision | typeof later => {
+  if (draft.amended.has(productId)) return later
+  const product = draft.products.get(productId)
+  if (product === undefined) return refuseAmend({ code: "unknown_product", productIds: [productId] })
+  const { currency, version } = product
+  const isArchival = change.archived === true && Object.keys(change).length === 1
+  if (isArchival && product.archived) return { _tag: "Answered", outcome: { _tag: "Amended", version } }
+  if (expectedVersion !== null && expectedVersion !== version) return refuseAmend({ code: "version_mismatch", version })
+  if (change.price !== undefined && change.price.currency !== currency) {
+    return refuseAmend({ code: "currency_fixed", currency })
+  }
+  draft.amended.add(productId)
+  draft.amendments.push({ productId, change, version })
+  return { _tag: "Amendment", amendment: draft.amendments.length - 1 }
+}
+
 interface SaleLine extends PricedLine {
   readonly product: ProductState
 }
@@ -267,7 +333,12 @@ type Sale =
   | { readonly _tag: "Refused"; readonly refusal: OrderRefusal }
 
 /** The checks of an order that do not depend on the crowd, in the order of `orderRefusalOrder`. */
-const openSale = (draft: Draft, requested: ReadonlyArray<RequestedLine>, held: ReadonlyArray<HeldPart>): Sale => {
+const openSale = (
+  draft: Draft,
+  requested: ReadonlyArray<RequestedLine>,
+  held: ReadonlyArray<HeldPart>,
+): Sale | typeof later => {
+  if (requested.some((line) => draft.amended.has(line.productId))) return later
   const lines: Array<SaleLine> = []
   const unknown: Array<ProductId> = []
   for (const { productId, quantity } of requested) {
@@ -315,7 +386,7 @@ const takeUnits = (
   }
   for (const { product, productId, quantity } of lines) {
     draft.available.set(productId, (draft.available.get(productId) ?? product.available) - quantity)
-    if (product.limitPerCustomer !== null) {
+    if (product.countsUnits) {
       draft.units.set(unitsName(productId, customer), customerUnits(draft, productId, customer) + quantity)
     }
   }
@@ -333,12 +404,11 @@ const unitsUnderHolds = (draft: Draft, productId: ProductId): number =>
 const totalOf = (lines: ReadonlyArray<PricedLine>): number =>
   lines.reduce((sum, line) => sum + line.quantity * line.unitPrice, 0)
 
-const lineWrite = ({ product, productId, quantity, unitPrice }: SaleLine): LineWrite => ({
-  productId,
-  quantity,
-  unitPrice,
-  limited: product.limitPerCustomer !== null,
-})
+const linesWrite = (draft: Draft, lines: ReadonlyArray<SaleLine>, customer: string): ReadonlyArray<LineWrite> =>
+  lines.map(({ product, productId, quantity, unitPrice }) => {
+    const unitsBefore = product.countsUnits ? (draft.facts.units.get(unitsName(productId, customer)) ?? 0) : null
+    return { productId, quantity, unitPrice, unitsBefore }
+  })
 
 const soldLine = ({ product, productId, quantity, unitPrice }: SaleLine): SoldLine => ({
   productId,
@@ -354,3 +424,5 @@ const refuseMovement = (refusal: MovementRefusal): Decision => ({
   _tag: "Answered",
   outcome: { _tag: "Refused", refusal },
 })
+
+const refuseAmend = (refusal: AmendRefusal): Decision => ({ _tag: "Answered", outcome: { _tag: "Refused", refusal } })

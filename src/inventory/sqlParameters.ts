@@ -27,14 +27,14 @@ export class SqlParameters {
   texts(values: ReadonlyArray<string | null>): string {
     return this.array(values, PgTypes.OID.text)
   }
-  integers(values: ReadonlyArray<number>): string {
+  integers(values: ReadonlyArray<number | null>): string {
     return this.array(values, PgTypes.OID.int4)
   }
   /** Whole numbers beyond 32 bits; a double holds them exactly up to 2^53 and is quicker to encode than an int8. */
-  doubles(values: ReadonlyArray<number>): string {
+  doubles(values: ReadonlyArray<number | null>): string {
     return this.array(values, PgTypes.OID.float8)
   }
-  booleans(values: ReadonlyArray<boolean>): string {
+  booleans(values: ReadonlyArray<boolean | null>): string {
     return this.array(values, PgTypes.OID.bool)
   }
   /** Fingerprints, given in hex. */

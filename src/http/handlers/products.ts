@@ -11,7 +11,7 @@ import { deltaOf, quantityOf, type StockMovement, StockMovements } from "../../c
 import { pageSizeDefault } from "../../domain/bounds.ts"
 import type { ProductId, StockMovementId } from "../../domain/ids.ts"
 import { movementFingerprint } from "../../inventory/fingerprint.ts"
-import { Restocking } from "../../inventory/Restocking.ts"
+import { ProductWriter } from "../../inventory/ProductWriter.ts"
 import { Api } from "../contract/Api.ts"
 import { CurrentPrincipal } from "../contract/authorization.ts"
 import { CreateProduct, MoveStock, type ProductView, type StockMovementView } from "../contract/products.ts"
@@ -107,7 +107,7 @@ export const productEditingHandlers = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const products = yield* Products
     const movements = yield* StockMovements
-    const restocking = yield* Restocking
+    const writer = yield* ProductWriter
 
     const create = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
       const { account } = yield* CurrentPrincipal
@@ -139,7 +139,7 @@ export const productEditingHandlers = HttpApiBuilder.group(
       const { account, caller } = yield* CurrentPrincipal
       yield* movements.mayMove(account, productId)
       const { kind, quantity, reason = null } = yield* readMovement(request)
-      const outcome = yield* restocking.move({
+      const outcome = yield* writer.move({
         caller,
         key,
         fingerprint: movementFingerprint(productId, kind, quantity, reason),
