@@ -1,34 +1,27 @@
 /**
- * Placing orders and looking at them. Placing is the one way a unit is ever sold: it makes the command, lets the
- * inventory decide, and shows the order as it is.
+ * Placing orders, looking at them and cancelling them. Placing is the one way a unit is ever sold: from lines that the
+ * caller names, or by checking out its cart.
  *
- * Must stay true: what an order costs, who it is for and when it was placed come from the inventory's answer or from
- * the rows, never from the request; a reader sees its own orders, a merchant its own lines, everybody else nothing.
+ * Must stay true: a reader sees its own orders, a merchant its own lines, everybody else nothing; only whoever placed
+ * an order cancels it.
  */
 import { PgClient } from "@effect/sql-pg"
 import { Clock, Context, Effect, Layer } from "effect"
 import { SecureRandom } from "effect/crypto"
-import type { Customer, SoldLine } from "../domain/commands.ts"
-import { type CallerId, type MerchantId, OrderId } from "../domain/ids.ts"
+import { Carts } from "../carts/Carts.ts"
+import type { CallerId, MerchantId, OrderId } from "../domain/ids.ts"
 import type { Money } from "../domain/money.ts"
-import { mergeLines, type Order, type OrderLine, type RequestedLine } from "../domain/order.ts"
+import { mergeLines, type Order, type RequestedLine } from "../domain/order.ts"
 import type { Page } from "../domain/page.ts"
-import type { OrderRefusal } from "../domain/refusals.ts"
+import type { CancelRefusal } from "../domain/refusals.ts"
 import { orderFingerprint } from "../inventory/fingerprint.ts"
-import { Busy, type CommandError } from "../inventory/mailboxEntry.ts"
+import { type Busy, type CommandError, OutcomeUnknown } from "../inventory/mailboxEntry.ts"
 import { OrderCoordinator } from "../inventory/OrderCoordinator.ts"
+import { OrderEnding } from "../inventory/OrderEnding.ts"
 import { spanned } from "../platform/spans.ts"
+import { type CheckedOut, type CheckOut, makeCheckout } from "./checkout.ts"
 import { type OrderFilter, readOrders } from "./orderReads.ts"
-
-/** Who places an order: whose keys count, and who the units are counted for. */
-export interface Buyer {
-  readonly caller: CallerId
-  readonly customer: Customer
-  readonly customerRef: string | null
-}
-
-/** A customer buying for itself. */
-export const accountBuyer = (caller: CallerId): Buyer => ({ caller, customer: caller, customerRef: null })
+import { type Buyer, makePlacing, type OrderSettings, type Placed } from "./placing.ts"
 
 /** Lines may name a product twice; merged, each must be within `lineQuantityMax`, which the edge checks. */
 export interface PlaceOrder {
@@ -37,11 +30,6 @@ export interface PlaceOrder {
   readonly expectedTotal: Money | null
 }
 
-export type Placed =
-  /** `isReplayed`: the key was known, and this is its order as it is now. */
-  | { readonly _tag: "Placed"; readonly order: Order; readonly isReplayed: boolean }
-  | { readonly _tag: "Refused"; readonly refusal: OrderRefusal }
-
 /** Who looks: its own orders as a caller, its merchants' lines of others, everything as an admin. */
 export interface Viewer {
   readonly caller: CallerId
@@ -49,10 +37,9 @@ export interface Viewer {
   readonly isAdmin: boolean
 }
 
-export interface OrderSettings {
-  readonly orderDeadlineMillis: number
-  readonly reservationTtlMillis: number
-}
+export type Cancelled =
+  /** The order as it is now, cancelled by this request or before. */
+  { readonly _tag: "Cancelled"; readonly order: Order } | { readonly _tag: "Refused"; readonly refusal: CancelRefusal }
 
 export class Orders extends Context.Service<
   Orders,
@@ -62,6 +49,10 @@ export class Orders extends Context.Service<
      * with the same key) or `CommandFailed` (ours), within the order deadline. Interruption gives up what still waits.
      */
     readonly place: (buyer: Buyer, wanted: PlaceOrder) => Effect.Effect<Placed, CommandError>
+    /** Places an order of what is in the buyer's cart and empties it, or says why not. Fails as `place` does. */
+    readonly checkout: (buyer: Buyer, wanted: CheckOut) => Effect.Effect<CheckedOut, CommandError>
+    /** Cancels the caller's own reservation; null where it has no order of this id. Fails as `place` does. */
+    readonly cancel: (caller: CallerId, orderId: OrderId) => Effect.Effect<Cancelled | null, CommandError>
     /** The order as this viewer may see it, or null. Fails with `Busy` where PostgreSQL cannot be asked. */
     readonly get: (viewer: Viewer, orderId: OrderId) => Effect.Effect<Order | null, Busy>
     /** The caller's own orders, newest first. */
@@ -73,47 +64,34 @@ export class Orders extends Context.Service<
 
 const make = Effect.fnUntraced(function* (settings: OrderSettings) {
   const coordinator = yield* OrderCoordinator
+  const ending = yield* OrderEnding
+  const carts = yield* Carts
   const random = yield* SecureRandom.SecureRandom
-  const sql = yield* PgClient.PgClient
-  const reads = readOrders(sql)
+  const reads = readOrders(yield* PgClient.PgClient)
+  const placing = makePlacing({ coordinator, random, reads, settings })
 
   const place = Effect.fnUntraced(function* (
-    { caller, customer, customerRef }: Buyer,
-    { expectedTotal, idempotencyKey, lines: wanted }: PlaceOrder,
+    buyer: Buyer,
+    { expectedTotal, idempotencyKey: key, lines: wanted }: PlaceOrder,
   ): Effect.fn.Return<Placed, CommandError> {
     const lines = mergeLines(wanted)
-    const orderId = OrderId.make(yield* random.uuidV7())
-    const { orderDeadlineMillis, reservationTtlMillis } = settings
-    const deadlineMillis = (yield* Clock.currentTimeMillis) + orderDeadlineMillis
-    const fingerprint = orderFingerprint(lines, customerRef)
-    const request = { caller, customer, customerRef, key: idempotencyKey, fingerprint, orderId, lines, expectedTotal }
-    const outcome = yield* coordinator.place({ ...request, reservationTtlMillis }, deadlineMillis)
-    switch (outcome._tag) {
-      case "Refused":
-        return outcome
-      case "Repeated": {
-        const order = yield* reads.byId(outcome.orderId)
-        // It is there, since its key is: only a database that went away can hide it.
-        return order === null ? yield* new Busy() : { _tag: "Placed", order, isReplayed: true }
-      }
-      case "Accepted": {
-        const { createdAtMillis, expiresAtMillis, homeShard, total } = outcome
-        const order: Order = {
-          id: outcome.orderId,
-          caller,
-          customerRef,
-          homeShard,
-          status: "reserved",
-          lines: outcome.lines.map((line) => orderLine(line, total.currency)).sort(byProduct),
-          total,
-          createdAtMillis,
-          expiresAtMillis,
-          paidAtMillis: null,
-        }
-        return { _tag: "Placed", order, isReplayed: false }
-      }
-    }
+    const deadlineMillis = (yield* Clock.currentTimeMillis) + settings.orderDeadlineMillis
+    const fingerprint = orderFingerprint(lines, buyer.customerRef)
+    const named = { key, fingerprint, holdFingerprint: fingerprint, lines, expectedTotal, cartVersion: null }
+    const placed = yield* placing(buyer, named, deadlineMillis)
+    return placed._tag === "CartChanged" ? yield* Effect.die("an order without a cart found it changed") : placed
   }, spanned("Orders.place"))
+
+  const cancel = Effect.fn("Orders.cancel")(function* (
+    caller: CallerId,
+    orderId: OrderId,
+  ): Effect.fn.Return<Cancelled | null, CommandError> {
+    const outcome = yield* ending.cancel(caller, orderId)
+    if (outcome === null || outcome._tag === "Refused") return outcome
+    // It is cancelled by now, whatever keeps it from being shown.
+    const order = yield* Effect.mapError(reads.byId(orderId), () => new OutcomeUnknown())
+    return order === null ? null : { _tag: "Cancelled", order }
+  })
 
   const get = Effect.fn("Orders.get")(function* (viewer: Viewer, orderId: OrderId) {
     const order = yield* reads.byId(orderId)
@@ -124,16 +102,6 @@ const make = Effect.fnUntraced(function* (settings: OrderSettings) {
     return { ...order, customerRef: null, lines, total: { amount, currency: order.total.currency } }
   })
 
-  return Orders.of({ place, get, list: Effect.fn("Orders.list")(reads.list) })
-})
-
-const byProduct = (left: OrderLine, right: OrderLine): number => (left.productId < right.productId ? -1 : 1)
-
-const orderLine = ({ merchantId, name, productId, quantity, unitPrice }: SoldLine, currency: string): OrderLine => ({
-  productId,
-  name,
-  quantity,
-  unitPrice: { amount: unitPrice, currency },
-  lineTotal: { amount: unitPrice * quantity, currency },
-  merchantId,
+  const checkout = makeCheckout({ carts, place: placing, reads, settings })
+  return Orders.of({ place, checkout, cancel, get, list: Effect.fn("Orders.list")(reads.list) })
 })
