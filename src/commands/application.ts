@@ -6,6 +6,9 @@
  * the mailboxes are drained while the database is still there.
  */
 import { Duration, Effect, Layer } from "effect"
+import { OrderRate } from "../accounts/OrderRate.ts"
+import { Carts } from "../carts/Carts.ts"
+import { CatalogueCache } from "../catalogue/CatalogueCache.ts"
 import { Inventory } from "../inventory/Inventory.ts"
 import { OrderCoordinator } from "../inventory/OrderCoordinator.ts"
 import { OrderEnding } from "../inventory/OrderEnding.ts"
@@ -17,8 +20,10 @@ import { SingleOwner } from "../inventory/SingleOwner.ts"
 import { sweeper } from "../inventory/sweeper.ts"
 import { WriterConnections } from "../inventory/writerConnections.ts"
 import { Orders } from "../orders/Orders.ts"
-import { Configuration } from "../platform/Configuration.ts"
+import { Configuration, type ConfigurationValues } from "../platform/Configuration.ts"
+import { RedisLink } from "../platform/RedisLink.ts"
 import * as SecureRandom from "../platform/secureRandom.ts"
+import { TokenBuckets } from "../platform/TokenBuckets.ts"
 
 /** How long accepted commands may take to be decided at the end; nobody waits longer than an order's deadline. */
 const drainMaxSeconds = 10
@@ -36,7 +41,14 @@ const drained = Layer.effectDiscard(
   }),
 )
 
-/** Orders, edits and movements of products, and what they stand on. Needs a migrated database. */
+/** What helps and is never needed: what processes share through Redis, and keep to themselves without one. */
+const shared = (settings: Pick<ConfigurationValues, "ordersPerSecond">) =>
+  Layer.mergeAll(OrderRate.layer(settings), CatalogueCache.layerNoDeps).pipe(
+    Layer.provideMerge(TokenBuckets.layerNoDeps),
+    Layer.provideMerge(RedisLink.layer),
+  )
+
+/** Orders, carts, edits and movements of products, and what they stand on. Needs a migrated database. */
 export const application = Layer.unwrap(
   Effect.gen(function* () {
     const settings = yield* Configuration
@@ -53,6 +65,7 @@ export const application = Layer.unwrap(
     return Layer.mergeAll(
       Orders.layer(settings).pipe(Layer.provide(OrderCoordinator.layer)),
       ProductWriter.layer(settings),
-    ).pipe(Layer.provideMerge(owned), Layer.provide(SecureRandom.layer))
+      shared(settings),
+    ).pipe(Layer.provideMerge(Carts.layer), Layer.provideMerge(owned), Layer.provide(SecureRandom.layer))
   }),
 )

@@ -17,6 +17,8 @@ export const priceAmountMax = 1_000_000_000
 export const orderTotalMax = Number.MAX_SAFE_INTEGER
 /** Orders of one batch request. */
 export const batchOrdersMax = 500
+/** Runs of a change to a cart that is nearly full while other tabs change it; each time one of them gets through. */
+export const cartChangeAttemptsMax = 20
 
 export const idempotencyKeyLengthMax = 255
 export const nameLengthMax = 200
@@ -80,6 +82,21 @@ export const coordinatedOrdersMax = 10_000
 /** Product-to-shard pairs that the directory keeps; they never change once written. */
 export const shardDirectoryMax = 100_000
 
+/** What one request may wait for Redis in all; it is a help and never the truth, so the answer goes on without it. */
+export const redisWaitMaxMillis = 50
+/** Commands in a row that fail before Redis counts as away; from then on nobody waits for it at all. */
+export const redisFailuresMax = 3
+/** How often a Redis that is away is asked whether it is back. */
+export const redisProbeIntervalMillis = 500
+/** The longest pause between two attempts to connect. */
+export const redisReconnectMaxMillis = 2_000
+/** How long a connection may owe an answer before it is given up for a new one. */
+export const redisSilenceMaxMillis = 5_000
+
+/** Pages of searches that one process keeps, and how long: edits made elsewhere by hand are seen after that. */
+export const cataloguePagesMax = 1_000
+export const cataloguePageTtlMillis = 10_000
+
 export const reservationTtlDefaultMillis = 15 * 60_000
 export const reservationTtlMaxMillis = 30 * 24 * 3_600_000
 
@@ -95,3 +112,4 @@ holds(priceAmountMax * lineQuantityMax * orderLinesMax <= orderTotalMax, "the de
 holds(batchSizeMaxDefault <= mailboxSizeDefault, "a mailbox holds a batch")
 holds(commitSilenceMaxMillis < orderDeadlineDefaultMillis, "an unknown outcome can be settled within the deadline")
 holds(pageSizeDefault <= pageSizeMax, "the default page is a legal page")
+holds(redisWaitMaxMillis <= redisProbeIntervalMillis, "Redis is not asked again while it is still being waited for")

@@ -1,6 +1,7 @@
 /**
  * Orders as they are in the rows, with their lines in one round trip. Names are the products' names of today, prices
- * the ones they were sold at.
+ * the ones they were sold at. Must stay true: a reservation whose time is over by PostgreSQL's clock is expired to every
+ * reader, whether or not anybody has come to give its units back.
  */
 import type { PgClient } from "@effect/sql-pg"
 import { Effect } from "effect"
@@ -34,8 +35,14 @@ interface OrderRow {
   >
 }
 
+export type OrderReads = ReturnType<typeof readOrders>
+
+/** By the time at which the statement began, so that a list by status shows every order in that status. */
+const isOverdue = "o.status = 'reserved' and o.expires_at <= now()"
+
 export const readOrders = (sql: PgClient.PgClient) => {
-  const columns = sql.literal(`o.id, o.caller, o.customer_ref as "customerRef", o.home_shard as "homeShard", o.status,
+  const columns = sql.literal(`o.id, o.caller, o.customer_ref as "customerRef", o.home_shard as "homeShard",
+    case when ${isOverdue} then 'expired' else o.status end as status,
     o.total::float8 as total, o.currency, (extract(epoch from o.created_at) * 1000)::float8 as "createdAtMillis",
     (extract(epoch from o.expires_at) * 1000)::float8 as "expiresAtMillis",
     (extract(epoch from o.paid_at) * 1000)::float8 as "paidAtMillis",
@@ -51,12 +58,31 @@ export const readOrders = (sql: PgClient.PgClient) => {
     Effect.mapError(() => new Busy()),
   )
 
+  /** The order of a key, with what the key was used for. */
+  const byKey = Effect.fnUntraced(
+    function* (caller: CallerId, key: string) {
+      const [row] = yield* sql<OrderRow & { readonly fingerprint: string }>`
+        select ${columns}, encode(o.fingerprint, 'hex') as fingerprint from orders o
+        where o.caller = ${caller}::uuid and o.key = ${key}`
+      if (row === undefined) return null
+      const { fingerprint, ...order } = row
+      return { order: orderFrom(order), fingerprint }
+    },
+    Effect.mapError(() => new Busy()),
+  )
+
+  const inStatus = (status: OrderStatus) => {
+    if (status === "expired") return sql`(o.status = 'expired' or ${sql.literal(isOverdue)})`
+    if (status === "reserved") return sql`o.status = 'reserved' and not (${sql.literal(isOverdue)})`
+    return sql`o.status = ${status}`
+  }
+
   const list = Effect.fnUntraced(
     function* (caller: CallerId, filter: OrderFilter) {
       const { customerRef, idempotencyKey, limit, startingAfter, status } = filter
       const conditions = [
         sql`o.caller = ${caller}::uuid`,
-        ...(status === null ? [] : [sql`o.status = ${status}`]),
+        ...(status === null ? [] : [inStatus(status)]),
         ...(customerRef === null ? [] : [sql`o.customer_ref = ${customerRef}`]),
         ...(idempotencyKey === null ? [] : [sql`o.key = ${idempotencyKey}`]),
         ...(startingAfter === null ? [] : [sql`o.id < ${startingAfter}::uuid`]),
@@ -68,7 +94,7 @@ export const readOrders = (sql: PgClient.PgClient) => {
     Effect.mapError(() => new Busy()),
   )
 
-  return { byId, list }
+  return { byId, byKey, list }
 }
 
 const orderFrom = ({ currency, lines, total, ...row }: OrderRow): Order => ({

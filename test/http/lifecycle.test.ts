@@ -2,7 +2,7 @@ import { assert, it } from "@effect/vitest"
 import { Context, Deferred, Duration, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { Agent, request } from "node:http"
 import { connect } from "node:net"
-import type { Placed } from "../../src/orders/Orders.ts"
+import type { Placed } from "../../src/orders/placing.ts"
 import { openSocket } from "./rawSocket.ts"
 import { call, newCustomer, order, testServer, testServerPlacing, TestServer } from "./testServer.ts"
 
