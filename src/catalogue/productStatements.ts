@@ -8,20 +8,20 @@ import type { MerchantId, ProductId, Shard, StockMovementId } from "../domain/id
 import { beforeEveryId } from "../domain/page.ts"
 import type { NewProduct, Product, ProductQuery } from "./product.ts"
 
-interface ProductRow extends Omit<Product, "price"> {
+export interface ProductRow extends Omit<Product, "price"> {
   readonly price: number
   readonly currency: string
 }
 
 /** Times as milliseconds and amounts as doubles: both are exact in JavaScript within the bounds the tables check. */
-const columns = `p.id, p.merchant_id as "merchantId", p.name, p.description, p.price::float8 as price, p.currency,
+export const columns = `p.id, p.merchant_id as "merchantId", p.name, p.description, p.price::float8 as price, p.currency,
   s.stocked, s.available, p.limit_per_customer as "limitPerCustomer",
   floor(extract(epoch from p.sale_starts_at) * 1000)::float8 as "saleStartsAtMillis",
   p.paused, p.archived, p.waitlist, p.stock_group as "stockGroup", p.image_url as "imageUrl", p.version,
   floor(extract(epoch from p.created_at) * 1000)::float8 as "createdAtMillis",
   floor(extract(epoch from p.updated_at) * 1000)::float8 as "updatedAtMillis"`
 
-const productsOf = (rows: ReadonlyArray<ProductRow>): ReadonlyArray<Product> =>
+export const productsOf = (rows: ReadonlyArray<ProductRow>): ReadonlyArray<Product> =>
   rows.map(({ currency, price, ...row }) => ({ ...row, price: { amount: price, currency } }))
 
 type Read = Effect.Effect<ReadonlyArray<Product>, SqlError.SqlError>
@@ -64,10 +64,10 @@ export const insertProduct = (sql: SqlClient.SqlClient, product: ProductToInsert
     sql<ProductRow>`
       with p as (
         insert into products (id, merchant_id, shard, name, description, price, currency, limit_per_customer,
-          sale_starts_at, paused, waitlist, stock_group, image_url, created_at, updated_at)
+          counts_units, sale_starts_at, paused, waitlist, stock_group, image_url, created_at, updated_at)
         values (${product.id}, ${product.merchantId}, ${product.shard}, ${product.name}, ${product.description},
           ${product.price.amount}, ${product.price.currency}, ${product.limitPerCustomer},
-          to_timestamp(${saleStartsAtSeconds}::float8), ${product.paused}, ${product.waitlist},
+          ${product.limitPerCustomer !== null}, to_timestamp(${saleStartsAtSeconds}::float8), ${product.paused}, ${product.waitlist},
           ${product.stockGroup}, ${product.imageUrl}, now(), now())
         returning *),
       s as (
