@@ -50,7 +50,7 @@ const encoded = ({ parameters, text: sql }: Statement): Statement => ({
 })
 
 const writeOf = (productId: ProductId): OrderWrite => {
-  const line = { productId, quantity: 1, unitPrice: 1000, limited: false }
+  const line = { productId, quantity: 1, unitPrice: 1000, unitsBefore: null }
   return { command: reserve([[productId, 1]]), lines: [line], currency: "EUR", total: 1000 }
 }
 
@@ -81,7 +81,15 @@ export const makeDatabaseAlone = Effect.fnUntraced(function* (
     const statements = Array.from({ length: Math.max(1, Math.round(orders / batchSize)) }, () => {
       batch += 1
       const made = Array.from({ length: batchSize }, () => writeOf(productId))
-      const nothingElse = { holds: [], extensions: [], releases: [], returns: [], movements: [] }
+      const nothingElse = {
+        holds: [],
+        extensions: [],
+        releases: [],
+        returns: [],
+        movements: [],
+        endings: [],
+        amendments: [],
+      }
       return encoded(commitStatement({ ...nothingElse, shard, epoch: lease.epoch, batch, form: "plain", orders: made }))
     })
     const sell = Effect.gen(function* () {

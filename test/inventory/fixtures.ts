@@ -55,9 +55,9 @@ export const makeProduct = Effect.fnUntraced(function* (
   const productId = ProductId.make(id())
   yield* sql`
     with product as (
-      insert into products (id, merchant_id, shard, name, price, currency, limit_per_customer, paused, sale_starts_at, created_at, updated_at)
+      insert into products (id, merchant_id, shard, name, price, currency, limit_per_customer, counts_units, paused, sale_starts_at, created_at, updated_at)
       values (${productId}::uuid, ${merchantId}::uuid, ${options.shard ?? 0}::smallint, 'Test product', ${options.price ?? 1000}::bigint,
-        ${options.currency ?? "EUR"}, ${options.limitPerCustomer ?? null}::integer, ${options.paused ?? false}::boolean,
+        ${options.currency ?? "EUR"}, ${options.limitPerCustomer ?? null}::integer, ${options.limitPerCustomer !== undefined}::boolean, ${options.paused ?? false}::boolean,
         ${options.saleStartsAt ?? null}::timestamptz, now(), now())
       returning id
     ), movement as (
@@ -85,6 +85,7 @@ export const reserve = (lines: Lines, options: Partial<Reserve> = {}): Reserve =
     held: [],
     expectedTotal: null,
     reservationTtlMillis: 900_000,
+    cartVersion: null,
     ...options,
   }
 }

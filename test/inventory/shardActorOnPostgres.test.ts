@@ -134,7 +134,14 @@ layer(stores, { excludeTestServices: true })("a shard's writer on PostgreSQL", (
       const held = yield* other.send(wanted)
       assert.strictEqual(held._tag, "Held")
       assert.strictEqual((yield* other.send({ ...wanted, attempt: newAttempt() }))._tag, "Held")
-      const part = { shard: 1, attempt, currency: "EUR", lines: [{ productId: there, quantity: 2, unitPrice: 7 }] }
+      const { fingerprint } = order
+      const part = {
+        shard: 1,
+        attempt,
+        fingerprint,
+        currency: "EUR",
+        lines: [{ productId: there, quantity: 2, unitPrice: 7 }],
+      }
       const missing = yield* home.send({ ...order, held: [part] })
       assert.strictEqual(missing._tag, "HoldMissing", "the hold has moved on to a later attempt")
       assert.strictEqual((yield* balanceOf(there)).held, 2)
