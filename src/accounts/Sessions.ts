@@ -3,11 +3,12 @@
  * e-mail and by network address; a sign-out, or a change of roles made in this process, holds for the next request of
  * the same token; and finding out who calls costs no query while it is fresh in memory.
  */
-import { Cache, Clock, Context, Effect, Exit, Layer, type Redacted, Schedule } from "effect"
+import { Cache, Context, Effect, Exit, Layer, type Redacted, Schedule } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { SqlClient, type SqlError } from "effect/sql"
 import { CallerId, SessionId, type AccountId } from "../domain/ids.ts"
 import { busy, type Busy } from "../domain/refusals.ts"
+import { TokenBuckets } from "../platform/TokenBuckets.ts"
 import {
   addressFailureRefillMillis,
   addressFailuresBurst,
@@ -22,12 +23,12 @@ import {
 } from "./accountBounds.ts"
 import {
   badCredentials,
+  tooManyRequests,
   unauthenticated,
   type BadCredentials,
   type TooManyRequests,
   type Unauthenticated,
 } from "./accountRefusals.ts"
-import { makeFailureBuckets } from "./failureBuckets.ts"
 import { Passwords } from "./Passwords.ts"
 import type { Account, Membership, Principal } from "./principal.ts"
 import { pruneSessions } from "./sessionPruning.ts"
@@ -68,7 +69,7 @@ export class Sessions extends Context.Service<
       const sql = yield* SqlClient.SqlClient
       const passwords = yield* Passwords
       const tokens = yield* Tokens
-      const failures = makeSignInFailures()
+      const failures = makeSignInFailures(yield* TokenBuckets)
 
       const lookup = (sessionId: SessionId) =>
         Effect.timeoutOrElse(loadPrincipal(sql)(sessionId), {
@@ -176,28 +177,34 @@ const loadPrincipal = (sql: SqlClient.SqlClient) =>
  * An attempt takes its e-mail's token before the password is looked at, so that many at once cannot all pass; a network
  * address is only charged for what failed, since a whole office may be signing in behind it.
  */
-const makeSignInFailures = () => {
-  const byEmail = makeFailureBuckets({
+const makeSignInFailures = (tokenBuckets: TokenBuckets["Service"]) => {
+  const byEmail = tokenBuckets.make({
+    purpose: "sign-in:email",
     burst: emailFailuresBurst,
     refillMillis: emailFailureRefillMillis,
     bucketsMax: failureBucketsMax,
   })
-  const byAddress = makeFailureBuckets({
+  const byAddress = tokenBuckets.make({
+    purpose: "sign-in:address",
     burst: addressFailuresBurst,
     refillMillis: addressFailureRefillMillis,
     bucketsMax: failureBucketsMax,
   })
   return {
     admit: Effect.fnUntraced(function* (email: string, address: string) {
-      const nowMillis = yield* Clock.currentTimeMillis
-      const waitMillis = Math.max(byEmail.waitMillis(email, nowMillis), byAddress.waitMillis(address, nowMillis))
-      if (waitMillis > 0) {
-        const refusal: TooManyRequests = { code: "too_many_requests", retryAfterSeconds: Math.ceil(waitMillis / 1_000) }
-        return yield* Effect.fail(refusal)
-      }
-      byEmail.take(email, nowMillis)
+      // Both at once, since the wait for Redis is bounded for the two together.
+      const [taken, addressWaitMillis] = yield* Effect.all(
+        [byEmail.takeUpTo(email, 1), byAddress.waitMillis(address)],
+        {
+          concurrency: "unbounded",
+        },
+      )
+      const waitMillis = Math.max(taken.waitMillis, addressWaitMillis)
+      if (waitMillis === 0) return
+      if (taken.granted === 1) yield* byEmail.giveBack(email)
+      return yield* Effect.fail(tooManyRequests(waitMillis))
     }),
-    giveBack: (email: string) => Effect.map(Clock.currentTimeMillis, (nowMillis) => byEmail.giveBack(email, nowMillis)),
-    failed: (address: string) => Effect.map(Clock.currentTimeMillis, (nowMillis) => byAddress.take(address, nowMillis)),
+    giveBack: byEmail.giveBack,
+    failed: byAddress.take,
   }
 }

@@ -36,5 +36,8 @@ export const addressFailureRefillMillis = 1_000
 /** E-mail or network addresses remembered; the one that failed longest ago leaves first. */
 export const failureBucketsMax = 10_000
 
+/** Accounts whose orders of the last second one process remembers, where they are limited. */
+export const limitedCallersMax = 50_000
+
 /** Merchants one account may apply for: an application waits for a person. */
 export const merchantsOfAccountMax = 20

@@ -25,3 +25,7 @@ export const badCredentials: BadCredentials = { code: "bad_credentials" }
 export const unauthenticated: Unauthenticated = { code: "unauthenticated" }
 export const notFound: NotFound = { code: "not_found" }
 export const forbidden = (reason: string): Forbidden => ({ code: "forbidden", reason })
+export const tooManyRequests = (waitMillis: number): TooManyRequests => ({
+  code: "too_many_requests",
+  retryAfterSeconds: Math.max(1, Math.ceil(waitMillis / 1_000)),
+})

@@ -6,9 +6,18 @@ import { Predicate } from "effect"
 import type { HttpServerError } from "effect/http"
 import type { SqlError } from "effect/sql"
 import type { AccountRefusal } from "../accounts/accountRefusals.ts"
+import type { CartRefusal } from "../carts/cart.ts"
 import type { CatalogueRefusal } from "../catalogue/catalogueRefusals.ts"
-import { idempotencyKeyLengthMax, productUnitsMax, retryAfterSeconds } from "../domain/bounds.ts"
-import { busy, type MovementRefusal, type OrderRefusal, outcomeUnknown, type Unavailable } from "../domain/refusals.ts"
+import { idempotencyKeyLengthMax, orderLinesMax, productUnitsMax, retryAfterSeconds } from "../domain/bounds.ts"
+import {
+  busy,
+  type CancelRefusal,
+  type CheckoutRefusal,
+  type MovementRefusal,
+  type OrderRefusal,
+  outcomeUnknown,
+  type Unavailable,
+} from "../domain/refusals.ts"
 import type { CommandError } from "../inventory/mailboxEntry.ts"
 import type { Problem } from "./contract/problem.ts"
 import { isoTime } from "./isoTime.ts"
@@ -27,7 +36,16 @@ export type RequestRefusal =
     }
   | { readonly code: "internal" }
 
-export type Refusal = AccountRefusal | CatalogueRefusal | MovementRefusal | OrderRefusal | RequestRefusal | Unavailable
+export type Refusal =
+  | AccountRefusal
+  | CancelRefusal
+  | CartRefusal
+  | CatalogueRefusal
+  | CheckoutRefusal
+  | MovementRefusal
+  | OrderRefusal
+  | RequestRefusal
+  | Unavailable
 
 export type Failure = Refusal | CommandError | SqlError.SqlError | HttpServerError.HttpServerError
 
@@ -103,6 +121,21 @@ export const sketchOf = (refusal: Refusal): Sketch => {
       return sketch(409, "Price changed", "The order costs something else than was expected.", {
         extras: { total: refusal.total },
       })
+    case "cart_empty":
+      return sketch(409, "Cart empty", "There is nothing in the cart to order.")
+    case "cart_changed":
+      return sketch(
+        409,
+        "Cart changed",
+        "The cart was changed or ordered meanwhile; nothing happened. Look at it again.",
+        {
+          retryable: true,
+        },
+      )
+    case "not_cancellable":
+      return sketch(409, "Not cancellable", `The order is ${refusal.status}; only a reserved one can be cancelled.`, {
+        extras: { orderStatus: refusal.status },
+      })
     case "stock_is_sold":
       return sketch(409, "Stock is sold", `Only ${refusal.available} units are not sold and can be taken away.`, {
         extras: { productId: refusal.productId, available: refusal.available },
@@ -124,8 +157,13 @@ export const sketchOf = (refusal: Refusal): Sketch => {
         code: "invalid",
         extras: { errors: [{ pointer: "/merchantId", message: "is required of a member of several merchants" }] },
       })
+    case "cart_full":
+      return sketch(422, "Does not fit", `A cart has up to ${orderLinesMax} lines.`, {
+        code: "invalid",
+        extras: { errors: [{ pointer: "/productId", message: `would be line ${orderLinesMax + 1} of the cart` }] },
+      })
     case "unknown_product":
-      return sketch(422, "Unknown product", "The order names a product that is not for sale here.", {
+      return sketch(422, "Unknown product", "This names a product that is not for sale here.", {
         extras: { productIds: refusal.productIds },
       })
     case "currency_mix":
@@ -135,7 +173,7 @@ export const sketchOf = (refusal: Refusal): Sketch => {
     case "idempotency_key_reused":
       return sketch(422, "Idempotency-Key reused", "This Idempotency-Key was used for a different request.")
     case "too_many_requests":
-      return sketch(429, "Too many requests", "Too many attempts failed; wait before the next one.", {
+      return sketch(429, "Too many requests", "There were too many of these lately; wait before the next one.", {
         retryable: true,
         headers: { "retry-after": String(refusal.retryAfterSeconds) },
       })

@@ -32,6 +32,8 @@ const databaseConnectionsMax = 100
 /** The shortest deadline that a commit on a slow disk can still meet. */
 const orderDeadlineMinMillis = 100
 const reservationTtlMinMillis = 1_000
+/** More than one process can place: a limit above it would be none. */
+const ordersPerSecondMax = 1_000_000
 const tokenSecretLengthMin = 32
 
 const logLevels: Readonly<Record<string, LogLevel.LogLevel>> = {
@@ -74,7 +76,7 @@ export const settings = {
   }),
   redisUrl: optional({
     name: "REDIS_URL",
-    about: "A Redis for caches and counters. Accepted, and not used yet.",
+    about: "A Redis for caches and counters that processes share. Without it, or while it is away, each keeps its own.",
     codec: secretUrl("a URL like redis://host:6379", /^rediss?:\/\/\S+$/),
     isSecret: true,
   }),
@@ -139,6 +141,11 @@ export const settings = {
     about: "How long an unpaid order keeps its stock.",
     codec: durationMillis(reservationTtlMinMillis, bounds.reservationTtlMaxMillis),
     fallback: "15 minutes",
+  }),
+  ordersPerSecond: optional({
+    name: "HEDONIFY_ORDERS_PER_SECOND",
+    about: "Orders one account may place a second, all at once if it likes. Unlimited when unset.",
+    codec: wholeNumber(1, ordersPerSecondMax),
   }),
   databaseConnections: required({
     name: "HEDONIFY_DATABASE_CONNECTIONS",

@@ -47,7 +47,9 @@ const CustomerRef = lineOfText(customerRefLengthMax).annotate({
   description: "A channel's own name for its customer, who is then the one limits count for.",
 })
 
-const ExpectedTotal = Money.annotate({ description: "Compared, never used: 409 price_changed where it differs." })
+export const ExpectedTotal = Money.annotate({
+  description: "Compared, never used: 409 price_changed where it differs.",
+})
 
 export const PlaceOrder = Schema.Struct({
   lines: Lines.annotate({ description: `1 to ${orderLinesMax} lines; lines of one product are merged.` }),
@@ -77,10 +79,17 @@ export const BatchResult = Schema.Union([
   Schema.Struct({ status: Schema.Int, problem: Problem }),
 ]).annotate({ identifier: "BatchResult" })
 
-const orderRefusals = {
+/** An order that was placed, now or by an earlier request with the same key. */
+export const placedOrder = HttpApiSchema.WithHeaders(OrderView.pipe(HttpApiSchema.status(201)), {
+  location: Schema.String,
+  "idempotency-replayed": Schema.optionalKey(Schema.Literal("true")),
+})
+
+export const orderRefusals = {
   400: ["idempotency_key_missing"],
   409: ["out_of_stock", "limit_exceeded", "not_on_sale", "price_changed"],
   422: ["unknown_product", "currency_mix", "idempotency_key_reused"],
+  429: ["too_many_requests"],
 }
 
 export class OrdersGroup extends HttpApiGroup.make("orders")
@@ -88,10 +97,7 @@ export class OrdersGroup extends HttpApiGroup.make("orders")
     HttpApiEndpoint.post("place", "/v1/orders", {
       headers: { "idempotency-key": IdempotencyKey },
       payload: PlaceOrder,
-      success: HttpApiSchema.WithHeaders(OrderView.pipe(HttpApiSchema.status(201)), {
-        location: Schema.String,
-        "idempotency-replayed": Schema.optionalKey(Schema.Literal("true")),
-      }),
+      success: placedOrder,
       error: problems(bodyProblems, orderRefusals),
     }).annotateMerge(OpenApi.annotations({ summary: "Place an order: every line in full, or none" })),
     HttpApiEndpoint.post("placeMany", "/v1/orders/batch", {
@@ -117,6 +123,15 @@ export class OrdersGroup extends HttpApiGroup.make("orders")
       success: OrderView,
       error: problems({ 404: ["not_found"] }),
     }).annotateMerge(OpenApi.annotations({ summary: "One order; 404 also where it is somebody else's" })),
+    HttpApiEndpoint.post("cancel", "/v1/orders/:id/cancel", {
+      params: { id: OrderId },
+      success: OrderView,
+      error: problems({ 404: ["not_found"], 409: ["not_cancellable"] }),
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "Give a reserved order's units back; for whoever placed it, safe to repeat",
+      }),
+    ),
   )
   .middleware(Authorization)
   .annotateMerge(OpenApi.annotations({ title: "Orders", description: "Bought, with units set aside." })) {}
