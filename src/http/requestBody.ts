@@ -17,10 +17,11 @@ const mediaType = /^application\/json\s*(?:;\s*charset="?utf-8"?\s*)?$/i
 
 const malformed = (detail: string): RequestRefusal => ({ code: "malformed", detail })
 
-/** A reader for bodies of one shape; its decoder is compiled once. */
+/** A reader for bodies of one shape; its decoder is compiled once. No body at all reads as `absent`, where it is given. */
 export const makeBodyReader = <S extends Schema.ConstraintDecoder<unknown>>(
   schema: S,
   sizeMaxBytes = bodySizeMaxBytes,
+  absent?: S["Type"],
 ): ((
   request: HttpServerRequest.HttpServerRequest,
 ) => Effect.Effect<S["Type"], RequestRefusal | HttpServerError.HttpServerError>) => {
@@ -37,7 +38,11 @@ export const makeBodyReader = <S extends Schema.ConstraintDecoder<unknown>>(
         : Effect.provideService(request.arrayBuffer, HttpIncomingMessage.MaxBodySize, sizeMax)
     return read.pipe(
       Effect.mapError((error) => (isTooLarge(error) ? tooLarge : error)),
-      Effect.flatMap((bytes) => Effect.fromResult(Result.flatMap(parseJson(bytes), decode))),
+      Effect.flatMap((bytes) =>
+        absent !== undefined && bytes.byteLength === 0
+          ? Effect.succeed(absent)
+          : Effect.fromResult(Result.flatMap(parseJson(bytes), decode)),
+      ),
     )
   }
 }

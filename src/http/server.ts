@@ -16,6 +16,7 @@ import { answerBrokenRequest } from "./brokenRequests.ts"
 import { Api } from "./contract/Api.ts"
 import { withCors, withRequestId, withTrustedProxies } from "./edge.ts"
 import { accountsHandlers, sessionsHandlers } from "./handlers/accounts.ts"
+import { cartHandlers } from "./handlers/carts.ts"
 import { merchantsHandlers } from "./handlers/merchants.ts"
 import { ordersHandlers } from "./handlers/orders.ts"
 import { productEditingHandlers, productsHandlers } from "./handlers/products.ts"
@@ -37,6 +38,7 @@ const handlers = Layer.mergeAll(
   merchantsHandlers,
   productsHandlers,
   productEditingHandlers,
+  cartHandlers,
   ordersHandlers,
   systemHandlers,
 )

@@ -17,6 +17,7 @@ import {
   productUnitsMax,
 } from "../../domain/bounds.ts"
 import { AccountsGroup, SessionsGroup } from "./accounts.ts"
+import { CartGroup } from "./carts.ts"
 import { MerchantsGroup } from "./merchants.ts"
 import { finishOpenApi } from "./openApiDocument.ts"
 import { OrdersGroup } from "./orders.ts"
@@ -33,14 +34,23 @@ Every refusal is \`application/problem+json\` with a \`code\` to decide by, \`re
 in the \`X-Request-Id\` header of every answer. Any path can also answer 404 \`not_found\`, 405 \`method_not_allowed\`,
 500 \`internal\`, 503 \`busy\` (nothing happened) and 503 \`outcome_unknown\` (ask again with the same key).
 
-Limits: ${orderLinesMax} lines an order, lines of one product merged; 1 to ${lineQuantityMax} units a line;
+Limits: ${orderLinesMax} lines an order or a cart, lines of one product merged; 1 to ${lineQuantityMax} units a line;
 ${productUnitsMax} units a product; ${batchOrdersMax} orders a batch; ${bodySizeMaxBytes / 1024} KiB a body,
 ${batchBodySizeMaxBytes / 1024} KiB a batch; ${jsonDepthMax} levels of JSON; pages of 1 to ${pageSizeMax}
 (${pageSizeDefault} unless given); keys of 1 to ${idempotencyKeyLengthMax} printable ASCII characters; names of 1 to
 ${nameLengthMax} characters without control characters. Money is in minor units.`
 
 export class Api extends HttpApi.make("hedonify")
-  .add(AccountsGroup, SessionsGroup, MerchantsGroup, ProductsGroup, ProductEditingGroup, OrdersGroup, SystemGroup)
+  .add(
+    AccountsGroup,
+    SessionsGroup,
+    MerchantsGroup,
+    ProductsGroup,
+    ProductEditingGroup,
+    CartGroup,
+    OrdersGroup,
+    SystemGroup,
+  )
   .annotateMerge(
     OpenApi.annotations({
       title: "Hedonify",

@@ -7,6 +7,7 @@ import { ProblemDetails } from "effect/http"
 import { HttpApiSchema } from "effect/http-api"
 import { Money } from "../../domain/money.ts"
 import { ProductId } from "../../domain/ids.ts"
+import { OrderStatus } from "../../domain/order.ts"
 import { Timestamp } from "./text.ts"
 
 export const Problem = Schema.Struct({
@@ -35,6 +36,9 @@ export const Problem = Schema.Struct({
   available: Schema.optionalKey(Schema.Int),
   total: Schema.optionalKey(Money),
   saleStartsAt: Schema.optionalKey(Timestamp),
+  orderStatus: Schema.optionalKey(OrderStatus).annotateKey({
+    description: "With code not_cancellable: what the order has become.",
+  }),
   missing: Schema.optionalKey(
     Schema.Array(Schema.Struct({ name: Schema.String, detail: Schema.String })).annotate({
       description: "With code not_ready: what the service is waiting for.",

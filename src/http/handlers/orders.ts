@@ -6,7 +6,8 @@
 import { Effect } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
-import { notFound } from "../../accounts/accountRefusals.ts"
+import { notFound, tooManyRequests } from "../../accounts/accountRefusals.ts"
+import { OrderRate } from "../../accounts/OrderRate.ts"
 import type { Principal } from "../../accounts/principal.ts"
 import { batchBodySizeMaxBytes, lineQuantityMax, pageSizeDefault } from "../../domain/bounds.ts"
 import type { OrderId } from "../../domain/ids.ts"
@@ -70,7 +71,7 @@ const misfitOf = (order: typeof PlaceOrder.Type): RequestRefusal | undefined => 
   return undefined
 }
 
-const placedResponse = ({ isReplayed, order }: Extract<Placed, { _tag: "Placed" }>) =>
+export const placedResponse = ({ isReplayed, order }: Extract<Placed, { _tag: "Placed" }>) =>
   HttpServerResponse.text(JSON.stringify(orderView(order)), {
     status: 201,
     contentType: "application/json",
@@ -93,6 +94,7 @@ export const ordersHandlers = HttpApiBuilder.group(
   "orders",
   Effect.fnUntraced(function* (handlers) {
     const orders = yield* Orders
+    const rate = yield* OrderRate
 
     const placeOne = Effect.fnUntraced(function* (
       { caller }: Principal,
@@ -108,29 +110,38 @@ export const ordersHandlers = HttpApiBuilder.group(
 
     const place = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest, key: string) {
       const principal = yield* CurrentPrincipal
+      yield* rate.take(principal.caller)
       return placedResponse(yield* placeOne(principal, yield* readOrder(request), key))
     })
+
+    const problemOfFailure = (failure: Failure, requestId: string) =>
+      Effect.map(refusalOfFailure(failure), (refusal): typeof BatchResult.Type => {
+        const problem = problemOf(sketchOf(refusal), requestId)
+        return { status: problem.status, problem }
+      })
 
     /** One order of a batch with the status it would have had alone; what fails it fails nobody else. */
     const placeBatched = (principal: Principal, requestId: string, input: unknown) =>
       Effect.fromResult(decodeBatchedOrder(input)).pipe(
         Effect.flatMap((order) => placeOne(principal, order, order.idempotencyKey)),
         Effect.map((placed): typeof BatchResult.Type => ({ status: 201, order: orderView(placed.order) })),
-        Effect.catch((failure: Failure) =>
-          Effect.map(refusalOfFailure(failure), (refusal): typeof BatchResult.Type => {
-            const problem = problemOf(sketchOf(refusal), requestId)
-            return { status: problem.status, problem }
-          }),
-        ),
+        Effect.catch((failure: Failure) => problemOfFailure(failure, requestId)),
       )
 
     const placeMany = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
       const principal = yield* CurrentPrincipal
       const requestId = yield* RequestId
       const batch = yield* readBatch(request)
-      const results = yield* Effect.forEach(batch.orders, (order) => placeBatched(principal, requestId, order), {
-        concurrency: "unbounded",
-      })
+      // The first ones, as if they had come one at a time.
+      const { granted, waitMillis } = yield* rate.takeUpTo(principal.caller, batch.orders.length)
+      const results = yield* Effect.forEach(
+        batch.orders,
+        (order, index) =>
+          index < granted
+            ? placeBatched(principal, requestId, order)
+            : problemOfFailure(tooManyRequests(waitMillis), requestId),
+        { concurrency: "unbounded" },
+      )
       return HttpServerResponse.text(JSON.stringify({ results }), { contentType: "application/json" })
     })
 
@@ -155,10 +166,18 @@ export const ordersHandlers = HttpApiBuilder.group(
       return order === null ? yield* Effect.fail(notFound) : orderView(order)
     })
 
+    const cancel = Effect.fnUntraced(function* (id: OrderId) {
+      const { caller } = yield* CurrentPrincipal
+      const cancelled = yield* orders.cancel(caller, id)
+      if (cancelled === null) return yield* Effect.fail(notFound)
+      return cancelled._tag === "Refused" ? yield* Effect.fail(cancelled.refusal) : orderView(cancelled.order)
+    })
+
     return handlers
       .handleRaw("place", ({ headers, request }) => answering(place(request, headers["idempotency-key"])))
       .handleRaw("placeMany", ({ request }) => answering(placeMany(request)))
       .handle("list", ({ query }) => answeringInTime(list(query)))
       .handle("get", ({ params }) => answeringInTime(get(params.id)))
+      .handle("cancel", ({ params }) => answering(cancel(params.id)))
   }),
 )
