@@ -2,31 +2,28 @@
  * `hedonify demo`: a flash sale a person can watch, against a service of its own or the one at `--url`, and whether
  * what everybody was told is what the service has. It ends with 1 where anything contradicts.
  *
- * Ten buyers share an account, each with a key of its own: a sign-up and a sign-in cost one password hash each, one at
- * a time on two processors, so that an account a buyer would make the crowd wait far longer than the sale lasts.
+ * Ten buyers share an account, each with a key of its own: an account a buyer would make the crowd wait for password
+ * hashes far longer than the sale lasts.
  */
-import { Clock, Console, Effect, Fiber, Option, Runtime, Schedule, Schema } from "effect"
-import { SecureRandom } from "effect/crypto"
+import { Clock, Console, Effect, Option, Runtime, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import { productUnitsMax } from "../domain/bounds.ts"
+import { openAccounts, signUpsAtOnce } from "../demo/accounts.ts"
 import { contradictions } from "../demo/audit.ts"
 import { drawCrowd, visit } from "../demo/crowd.ts"
 import { ownServer } from "../demo/ownServer.ts"
+import { whileShowing } from "../demo/progress.ts"
 import { progressLine, resultLines } from "../demo/report.ts"
 import { ShopClient } from "../demo/ShopClient.ts"
-import { type Verdict, verified } from "../demo/verification.ts"
+import { verdictOn } from "../demo/verification.ts"
 import { Configuration } from "../platform/Configuration.ts"
 import { demoAccounts } from "./demoCatalogue.ts"
 import { knownPassword } from "./seed.ts"
 
-/** Sign-up and sign-in cost more than everything else a buyer does. */
 const buyersAnAccount = 10
 const buyersMax = 100_000
 /** Sockets at once, as of a proxy in front of the crowd; whoever has none waits, and its clock runs. */
 const connectionsMax = 512
-/** Sign-ups at once; fewer than the service lets wait for a password hash. */
-const signUpsAtOnce = 16
-const progressIntervalMillis = 100
 const contradictionsShownMax = 20
 
 /** The report has said everything; what is left is the exit code. */
@@ -41,41 +38,6 @@ interface Sale {
   readonly email: string
   readonly password: string
 }
-
-/** Only where somebody watches; a log of a moving line is nobody's use. */
-const showLine = (line: string) =>
-  Effect.sync(() => {
-    if (process.stdout.isTTY) process.stdout.write(`\r\x1b[2K${line}`)
-  })
-
-const whileShowing = <A, E, R>(line: () => string, work: Effect.Effect<A, E, R>) =>
-  Effect.gen(function* () {
-    const shown = yield* Effect.sync(line).pipe(
-      Effect.flatMap(showLine),
-      Effect.repeat(Schedule.spaced(progressIntervalMillis)),
-      Effect.forkChild,
-    )
-    return yield* work.pipe(Effect.ensuring(Effect.andThen(Fiber.interrupt(shown), showLine(""))))
-  })
-
-/** Accounts for the crowd, signed in. */
-const openAccounts = Effect.fnUntraced(function* (count: number) {
-  const client = yield* ShopClient
-  const run = SecureRandom.uuidV4Unsafe()
-  let opened = 0
-  const open = Effect.fnUntraced(function* (index: number) {
-    const email = `buyer-${run}-${index}@hedonify.example`
-    yield* client.signUp(email, run)
-    const token = yield* client.signIn(email, run)
-    opened += 1
-    return token
-  })
-  const indexes = Array.from({ length: count }, (_, index) => index)
-  return yield* whileShowing(
-    () => `  ${opened} of ${count} accounts opened`,
-    Effect.forEach(indexes, open, { concurrency: signUpsAtOnce }),
-  )
-})
 
 /** Everybody at once; the line counts what buyers were told. */
 const rush = Effect.fnUntraced(function* (sale: Sale, productId: string, tokens: ReadonlyArray<string>) {
@@ -111,15 +73,9 @@ const hold = Effect.fnUntraced(function* (sale: Sale) {
   return { productId, wrong: contradictions(visits, orders, stock) }
 })
 
-const elsewhere: Verdict = {
-  holds: true,
-  lines: ["verify: not from here; run npm run verify where the service's database is."],
-}
-const unverified: Verdict = { holds: false, lines: ["verify: the demo's database could not be read."] }
-
 /** The last word: what buyers were told against what the service has, and the service's own books. */
 const judge = Effect.fnUntraced(function* (productId: string, wrong: ReadonlyArray<string>, isOwn: boolean) {
-  const verdict = Option.getOrElse(yield* verified(productId), () => (isOwn ? unverified : elsewhere))
+  const verdict = yield* verdictOn(productId, isOwn)
   yield* Console.log(
     [
       wrong.length === 0 ? "answers: every one agrees with the orders and the stock of the service." : "answers:",

@@ -42,6 +42,8 @@ export interface OrderRequest {
   readonly quantity: number
 }
 
+/** Minor units of a price where nobody cares. */
+const amountDefault = 4_900
 /** What a caller waits where an answer does not say. */
 const askAgainAfterMillis = 250
 /** Longer than the service takes to settle an outcome and to say so. */
@@ -92,7 +94,7 @@ const orderAnswer = ({ body, headers, status }: Answer): OrderAnswer => {
 const complaint = (what: string, { body, status }: Answer): CannotStart => {
   const problem = Option.getOrUndefined(decodeProblem(body))
   return cannotStart(
-    `The demo could not ${what}: ${problem === undefined ? `the answer was ${status}` : `${status} ${problem.code}, ${problem.detail}`}`,
+    `Could not ${what}: ${problem === undefined ? `the answer was ${status}` : `${status} ${problem.code}, ${problem.detail}`}`,
   )
 }
 
@@ -140,11 +142,11 @@ const make = Effect.fnUntraced(function* (url: string) {
   const signUp = (email: string, password: string) =>
     expect("open an account", Id, post("/v1/accounts", { email, password, name: "A buyer of the demo" }))
 
-  const createProduct = (token: string, name: string, stock: number) =>
+  const createProduct = (token: string, name: string, stock: number, amount = amountDefault) =>
     expect(
       "create a product",
       Id,
-      post("/v1/products", { name, stock, price: { amount: 4_900, currency: "EUR" } }).pipe(
+      post("/v1/products", { name, stock, price: { amount, currency: "EUR" } }).pipe(
         HttpClientRequest.bearerToken(token),
       ),
     ).pipe(Effect.map(({ id }) => id))

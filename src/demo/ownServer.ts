@@ -1,7 +1,7 @@
 /**
- * A service of the demo's own, for as long as a scope lives: the real `serve` as a process of its own, on a free port
+ * A service of a command's own, for as long as a scope lives: the real `serve` as a process of its own, on a free port
  * and in a data folder that goes with it, so that a person's own data are never touched. Must stay true: it gets none
- * of the settings of the person's own service but those that tune it, and it stops whatever ends the demo.
+ * of the settings of the person's own service but those that tune it, and it stops whatever ends the command.
  */
 import { Config, Effect, FileSystem, Option } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
@@ -14,7 +14,7 @@ const program = fileURLToPath(new URL("../main.ts", import.meta.url))
 const stopMaxSeconds = 30
 const complaintLengthMax = 2_000
 
-/** Sizes and times of the service are worth trying out in a demo; every other setting is another service's. */
+/** Sizes and times of the service are worth trying out here; every other setting is another service's. */
 const passedOn = Config.all(
   Object.fromEntries(
     [
@@ -44,7 +44,7 @@ const environmentOf = Effect.fnUntraced(function* (dataFolder: string) {
   }
 })
 
-/** In a folder of its own, where no .env lies, and in a group of its own, so that a Ctrl-C reaches the demo alone. */
+/** In a folder of its own, where no .env lies, and in a group of its own, so that a Ctrl-C reaches the command alone. */
 const start = (dataFolder: string) =>
   Effect.map(environmentOf(dataFolder), (env) =>
     spawn(process.execPath, [program, "serve"], {
@@ -80,8 +80,8 @@ const urlOf = (child: ChildProcess): Effect.Effect<string, CannotStart> =>
     child.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
       complaint = `${complaint}${chunk}`.slice(-complaintLengthMax)
     })
-    child.once("error", (error) => resume(cannotStart(`The demo's service cannot be started: ${error.message}.`)))
-    child.once("exit", () => resume(cannotStart(`The demo's service did not start: ${complaint.trim()}`)))
+    child.once("error", (error) => resume(cannotStart(`The service for this run cannot be started: ${error.message}.`)))
+    child.once("exit", () => resume(cannotStart(`The service for this run did not start: ${complaint.trim()}`)))
   })
 
 /** Its address and its data folder, which any other process of ours can use to reach its PostgreSQL. */
@@ -94,7 +94,7 @@ export const ownServer = Effect.gen(function* () {
   return { url: yield* urlOf(child), dataFolder }
 }).pipe(
   Effect.catchTags({
-    PlatformError: ({ message }) => cannotStart(`The demo has no folder to work in: ${message}.`),
-    ConfigError: ({ message }) => cannotStart(`The demo's settings cannot be read: ${message}.`),
+    PlatformError: ({ message }) => cannotStart(`There is no folder to work in: ${message}.`),
+    ConfigError: ({ message }) => cannotStart(`The settings cannot be read: ${message}.`),
   }),
 )

@@ -41,8 +41,21 @@ const isThere = Effect.gen(function* () {
 })
 
 /** Every rule, on the database that the configuration names; none where that is not the one the product was sold from. */
-export const verified = (productId: string) =>
+const verified = (productId: string) =>
   Effect.gen(function* () {
     if (!(yield* isThere)) return Option.none<Verdict>()
     return yield* Effect.provide(verdict(productId), client)
   }).pipe(Effect.orElseSucceed(() => Option.none<Verdict>()))
+
+const elsewhere: Verdict = {
+  holds: true,
+  lines: ["verify: not from here; run npm run verify where the service's database is."],
+}
+const unverified: Verdict = { holds: false, lines: ["verify: the database of this run could not be read."] }
+
+/** The last word on the service that sold this product. A service of our own has a database that must be readable. */
+export const verdictOn = (productId: string, isOwn: boolean) =>
+  Effect.map(
+    verified(productId),
+    Option.getOrElse(() => (isOwn ? unverified : elsewhere)),
+  )
