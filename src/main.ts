@@ -8,6 +8,7 @@ import { Command } from "effect/cli"
 import { existsSync } from "node:fs"
 import packageJson from "../package.json" with { type: "json" }
 import { demoCommand } from "./commands/demo.ts"
+import { loadCommand } from "./commands/load.ts"
 import { migrateCommand } from "./commands/migrate.ts"
 import { seedCommand } from "./commands/seed.ts"
 import { serveCommand } from "./commands/serve.ts"
@@ -25,7 +26,7 @@ const teardown: Runtime.Teardown = (exit, onExit) => {
 
 Command.make("hedonify").pipe(
   Command.withDescription("Sells limited stock to a crowd and never sells a unit twice."),
-  Command.withSubcommands([serveCommand, migrateCommand, seedCommand, verifyCommand, demoCommand]),
+  Command.withSubcommands([serveCommand, migrateCommand, seedCommand, verifyCommand, demoCommand, loadCommand]),
   Command.run({ version: packageJson.version }),
   Effect.tapError((error) => (error instanceof CannotStart ? Console.error(error.message) : Effect.void)),
   Effect.provide(NodeServices.layer),
