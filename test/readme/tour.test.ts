@@ -44,21 +44,23 @@ layer(NodeServices.layer, { excludeTestServices: true, timeout: "120 seconds" })
     Effect.gen(function* () {
       const folder = yield* workingFolder
       const { url } = yield* startService(folder)
-      const [product, ordered, repeated, refused, listed] = yield* paste(tourOf(readme), {
+      const [product, checkedOut, repeated, refused, cancelled, listed] = yield* paste(tourOf(readme), {
         url,
         dataFolder: `${folder}/.data`,
       })
       assert.match(product ?? "", /"available":3\b/)
-      assert.match(ordered ?? "", /^HTTP\/1\.1 201 /)
-      assert.notMatch(ordered ?? "", /^idempotency-replayed:/im)
+      assert.match(checkedOut ?? "", /"quantity":2\b.*"problems":\[\]/s)
+      const orderId = /\{"id":"([^"]+)","status":"reserved"/.exec(checkedOut ?? "")?.[1]
+      assert.isDefined(orderId)
       assert.match(repeated ?? "", /^HTTP\/1\.1 201 /)
       assert.match(repeated ?? "", /^idempotency-replayed: true\r?$/im)
-      const orderId = /^location: \/v1\/orders\/(\S+)\r?$/im
-      assert.strictEqual(orderId.exec(repeated ?? "")?.[1], orderId.exec(ordered ?? "")?.[1])
+      assert.strictEqual(/^location: \/v1\/orders\/(\S+)\r?$/im.exec(repeated ?? "")?.[1], orderId)
       assert.match(refused ?? "", /^HTTP\/1\.1 409 /)
       assert.include(refused, '"code":"out_of_stock"')
       assert.include(refused, '"available":1')
-      assert.include(listed, `"id":"${orderId.exec(ordered ?? "")?.[1]}"`)
+      assert.match(cancelled ?? "", /"status":"cancelled".*"available":3\b.*HTTP\/1\.1 201 /s)
+      assert.notMatch(cancelled ?? "", /^idempotency-replayed:/im)
+      assert.match(listed ?? "", new RegExp(`"id":"${orderId}","status":"cancelled"`))
       assert.match(listed ?? "", /All \d+ rules hold\./)
     }),
   )
