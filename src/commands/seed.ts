@@ -13,6 +13,7 @@ import type { Account } from "../accounts/principal.ts"
 import { Sessions } from "../accounts/Sessions.ts"
 import { Tokens } from "../accounts/Tokens.ts"
 import { TokenSecret } from "../accounts/TokenSecret.ts"
+import { CatalogueCache } from "../catalogue/CatalogueCache.ts"
 import { Products } from "../catalogue/Products.ts"
 import { pageSizeMax } from "../domain/bounds.ts"
 import { AccountId, type MerchantId } from "../domain/ids.ts"
@@ -22,6 +23,7 @@ import { cannotStart } from "../platform/CannotStart.ts"
 import { Configuration } from "../platform/Configuration.ts"
 import * as Database from "../platform/Database.ts"
 import { migrate } from "../platform/migrations.ts"
+import { TokenBuckets } from "../platform/TokenBuckets.ts"
 import { demoAccounts, demoMerchantName, demoProducts } from "./demoCatalogue.ts"
 
 type DemoRole = keyof typeof demoAccounts
@@ -162,9 +164,9 @@ const secret = Layer.unwrap(
 )
 
 const services = Layer.mergeAll(Accounts.layer, Merchants.layer, Products.layer).pipe(
-  Layer.provide(Sessions.layer),
+  Layer.provide([Sessions.layer, CatalogueCache.layerLocal]),
   Layer.provide(Tokens.layer),
-  Layer.provide(Layer.mergeAll(Passwords.layer, secret)),
+  Layer.provide([Passwords.layer, secret, TokenBuckets.layerLocal]),
   Layer.provideMerge(Database.layer),
   Layer.provideMerge(Configuration.layer),
 )

@@ -5,11 +5,15 @@ import { Passwords } from "../../src/accounts/Passwords.ts"
 import { Sessions } from "../../src/accounts/Sessions.ts"
 import { Tokens } from "../../src/accounts/Tokens.ts"
 import { TokenSecret } from "../../src/accounts/TokenSecret.ts"
+import { CatalogueCache } from "../../src/catalogue/CatalogueCache.ts"
 import { Products } from "../../src/catalogue/Products.ts"
 import { Merchants } from "../../src/merchants/Merchants.ts"
+import { TokenBuckets } from "../../src/platform/TokenBuckets.ts"
 
 export const demoServices = Layer.mergeAll(Accounts.layer, Merchants.layer, Products.layer).pipe(
-  Layer.provideMerge(Sessions.layer),
+  Layer.provideMerge(Layer.mergeAll(Sessions.layer, CatalogueCache.layerLocal)),
   Layer.provideMerge(Tokens.layer),
-  Layer.provideMerge(Layer.mergeAll(Passwords.layer, TokenSecret.layerOf(Redacted.make("s".repeat(40))))),
+  Layer.provideMerge(
+    Layer.mergeAll(Passwords.layer, TokenSecret.layerOf(Redacted.make("s".repeat(40))), TokenBuckets.layerLocal),
+  ),
 )
