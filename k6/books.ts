@@ -5,8 +5,9 @@
  */
 import { check } from "k6"
 import type { World } from "../src/load/world.ts"
+import { ask } from "./ask.ts"
 import { type Order, unitsOf } from "./press.ts"
-import { fault, send, tokenCount, tokenOf, unitsUnaccounted } from "./shop.ts"
+import { type Call, tokenCount, tokenOf, unitsUnaccounted } from "./shop.ts"
 
 /** Accounts, or products, asked for at once. */
 const atOnce = 10
@@ -17,10 +18,9 @@ export const booksMaxMinutes = 10
 const gone = new Set(["cancelled", "expired", "refunded"])
 
 const get = async <A>(world: World, path: string, route: string, token?: string): Promise<A | undefined> => {
-  const answer = await send(world, { method: "GET", path, route, ...(token === undefined ? {} : { token }) })
-  if (answer.status === 200) return JSON.parse(answer.body)
-  fault(`GET ${route} was answered ${answer.status} when the books were read`)
-  return undefined
+  const call: Call = { method: "GET", path, route, ...(token === undefined ? {} : { token }) }
+  const answer = await ask(world, call, 200)
+  return answer === undefined ? undefined : JSON.parse(answer.body)
 }
 
 interface OrderPage {

@@ -5,9 +5,9 @@
  */
 import { check } from "k6"
 import type { World } from "../src/load/world.ts"
+import { asksMax, askedToWaitMillis, pauseAfterLossMillis, unexpected } from "./ask.ts"
 import {
   type Answer,
-  busyAnswers,
   type Call,
   connectionsLost,
   fault,
@@ -46,9 +46,6 @@ export interface Press {
   readonly refusals?: ReadonlyArray<string>
 }
 
-/** At a second's pause each, more than any overload of a run lasts. */
-const pressesMax = 60
-const pauseAfterLossMillis = 250
 const requestTimedOut = 1050
 
 interface Problem {
@@ -57,7 +54,7 @@ interface Problem {
 }
 
 /** A proxy's page or a body cut short is no problem of ours. */
-export const problemOf = ({ body }: Answer): Problem => {
+const problemOf = ({ body }: Answer): Problem => {
   try {
     return JSON.parse(body)
   } catch {
@@ -67,11 +64,6 @@ export const problemOf = ({ body }: Answer): Problem => {
 
 const orderOf = ({ body }: Answer): Order => JSON.parse(body)
 
-const unexpected = (answer: Answer, { method, route }: Call): Told => {
-  fault(`${method} ${route} was answered ${answer.status}: ${answer.body.slice(0, 300)}`)
-  return { kind: "nothing" }
-}
-
 /** The final word, or how long to wait before the next press. */
 const understand = (answer: Answer, { call, refusals = [] }: Press): Told | number => {
   if (answer.status === 201) {
@@ -79,19 +71,18 @@ const understand = (answer: Answer, { call, refusals = [] }: Press): Told | numb
     if (wasReplayed) replays.add(1)
     return { kind: "bought", order: orderOf(answer), wasReplayed }
   }
+  const waitMillis = askedToWaitMillis(answer)
+  if (waitMillis !== undefined) return waitMillis
   const { code = "", retryable = false } = problemOf(answer)
-  if (answer.status === 503 || answer.status === 429) {
-    busyAnswers.add(1)
-    const seconds = Number(answer.headers["Retry-After"])
-    check(seconds, { "a shop that is busy says when to come back": () => seconds > 0 })
-    return seconds > 0 ? seconds * 1_000 : pauseAfterLossMillis
+  if (answer.status !== 409 || !refusals.includes(code)) {
+    unexpected(answer, call)
+    return { kind: "nothing" }
   }
-  if (answer.status !== 409 || !refusals.includes(code)) return unexpected(answer, call)
   return retryable ? pauseAfterLossMillis : { kind: "refused", code }
 }
 
 export const press = async (world: World, wanted: Press): Promise<Told> => {
-  for (let attempt = 0; attempt < pressesMax; attempt++) {
+  for (let attempt = 0; attempt < asksMax; attempt++) {
     const patienceMillis = wanted.hangsUpAfterMillis?.[attempt]
     const startedAt = Date.now()
     const answer = await send(world, wanted.call, patienceMillis)
@@ -107,7 +98,7 @@ export const press = async (world: World, wanted: Press): Promise<Told> => {
       await pause(told)
     }
   }
-  fault(`${wanted.call.method} ${wanted.call.route} had no final answer after ${pressesMax} presses`)
+  fault(`${wanted.call.method} ${wanted.call.route} had no final answer after ${asksMax} presses`)
   return { kind: "nothing" }
 }
 

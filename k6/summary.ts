@@ -36,7 +36,7 @@ export const countOf = ({ metrics }: SummaryData, name: string): number => metri
 
 const line = ([name, value]: Row): string => `  ${name.padEnd(26)}${value}`
 
-const latencies = ({ metrics }: SummaryData, name: string): string => {
+export const latencies = ({ metrics }: SummaryData, name: string): string => {
   const values = metrics[name]?.values ?? {}
   return ["med", "p(95)", "p(99)", "max"].map((stat) => `${stat} ${digits(values[stat] ?? 0)} ms`).join(", ")
 }
