@@ -4,6 +4,7 @@
  */
 import type { MerchantId, ProductId } from "../domain/ids.ts"
 import type { Money } from "../domain/money.ts"
+import type { Page } from "../domain/page.ts"
 
 export interface Product {
   readonly id: ProductId
@@ -45,4 +46,10 @@ export interface ProductQuery {
   readonly words: ReadonlyArray<string> | null
   readonly merchantId: MerchantId | null
   readonly inStock: boolean | null
+}
+
+/** A page of the catalogue, which may be short where a search had to end before the list did. */
+export interface ProductPage extends Page<Product> {
+  /** After which product the next page starts; null after the last page. */
+  readonly next: ProductId | null
 }

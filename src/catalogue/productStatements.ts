@@ -1,12 +1,12 @@
 /**
- * The catalogue's statements. Must stay true: each is one statement and one round trip, reads at most a page along an
- * index, and returns a product as `product.ts` names it.
+ * Reading products by their ids, and bringing them into being. Must stay true: each is one statement and one round trip
+ * and returns a product as `product.ts` names it; a product, its stock and its first movement come together or not at
+ * all.
  */
 import { Effect } from "effect"
-import { type SqlClient, type SqlError } from "effect/sql"
+import type { SqlClient, SqlError, Statement } from "effect/sql"
 import type { MerchantId, ProductId, Shard, StockMovementId } from "../domain/ids.ts"
-import { beforeEveryId } from "../domain/page.ts"
-import type { NewProduct, Product, ProductQuery } from "./product.ts"
+import type { NewProduct, Product } from "./product.ts"
 
 export interface ProductRow extends Omit<Product, "price"> {
   readonly price: number
@@ -33,22 +33,14 @@ export const productById = (sql: SqlClient.SqlClient, id: ProductId): Read =>
     productsOf,
   )
 
-export const productPage = (sql: SqlClient.SqlClient, query: ProductQuery): Read => {
-  const conditions = [sql`not p.archived`, sql`p.id > ${query.startingAfter ?? beforeEveryId}`]
-  if (query.merchantId !== null) conditions.push(sql`p.merchant_id = ${query.merchantId}`)
-  if (query.inStock !== null) conditions.push(query.inStock ? sql`s.in_stock` : sql`not s.in_stock`)
-  if (query.words !== null) {
-    if (query.words.length === 0) return Effect.succeed([])
-    const search = query.words.map((word) => `${word}:*`).join(" & ")
-    conditions.push(sql`to_tsvector('simple', p.name) @@ to_tsquery('simple', ${search})`)
-  }
-  return Effect.map(
+/** Those of these products that there are, in the order of their ids. */
+export const productsById = (sql: SqlClient.SqlClient, ids: ReadonlyArray<ProductId>): Read =>
+  Effect.map(
     sql<ProductRow>`
       select ${sql.literal(columns)} from products p join stock s on s.product_id = p.id
-      where ${sql.and(conditions)} order by p.id limit ${query.limit + 1}`,
+      where p.id = any (string_to_array(${ids.join(",")}, ',')::uuid[]) order by p.id`,
     productsOf,
   )
-}
 
 export interface ProductToInsert extends NewProduct {
   readonly id: ProductId
@@ -57,30 +49,45 @@ export interface ProductToInsert extends NewProduct {
   readonly movementId: StockMovementId
 }
 
-/** Product, stock and first movement. The movement's caller is the product itself, so that its key is its own. */
-export const insertProduct = (sql: SqlClient.SqlClient, product: ProductToInsert): Read => {
-  const saleStartsAtSeconds = product.saleStartsAtMillis === null ? null : product.saleStartsAtMillis / 1_000
-  return Effect.map(
+const inserted = `(id uuid, "merchantId" uuid, shard smallint, "movementId" uuid, name text, description text,
+  price bigint, currency text, stock integer, "limitPerCustomer" integer, "saleStartsAtMillis" float8, paused boolean,
+  waitlist boolean, "stockGroup" text, "imageUrl" text)`
+
+/**
+ * The common table expressions `p`, `s` and `movement` that insert these products where `condition` holds. A movement's
+ * caller is the product itself, so that its key is its own.
+ */
+export const insertProducts = (
+  sql: SqlClient.SqlClient,
+  products: ReadonlyArray<ProductToInsert>,
+  condition: Statement.Fragment,
+): Statement.Fragment => {
+  const rows = products.map(({ price, ...product }) => ({ ...product, price: price.amount, currency: price.currency }))
+  return sql`
+    wanted as materialized (
+      select * from json_to_recordset(${JSON.stringify(rows)}::json) as wanted ${sql.literal(inserted)}),
+    p as (
+      insert into products (id, merchant_id, shard, name, description, price, currency, limit_per_customer,
+        counts_units, sale_starts_at, paused, waitlist, stock_group, image_url, created_at, updated_at)
+      select id, "merchantId", shard, name, description, price, currency, "limitPerCustomer",
+        "limitPerCustomer" is not null, to_timestamp("saleStartsAtMillis" / 1000), paused, waitlist, "stockGroup",
+        "imageUrl", now(), now()
+      from wanted where ${condition}
+      returning *),
+    s as (
+      insert into stock (product_id, stocked, available)
+      select p.id, wanted.stock, wanted.stock from p join wanted on wanted.id = p.id
+      returning *),
+    movement as (
+      insert into stock_movements (id, product_id, caller, key, fingerprint, kind, delta, created_at)
+      select wanted."movementId", p.id, p.id, 'created', substring(sha256(convert_to(p.id::text, 'UTF8')) from 1 for 16),
+        'received', wanted.stock, p.created_at
+      from p join wanted on wanted.id = p.id)`
+}
+
+export const insertProduct = (sql: SqlClient.SqlClient, product: ProductToInsert): Read =>
+  Effect.map(
     sql<ProductRow>`
-      with p as (
-        insert into products (id, merchant_id, shard, name, description, price, currency, limit_per_customer,
-          counts_units, sale_starts_at, paused, waitlist, stock_group, image_url, created_at, updated_at)
-        values (${product.id}, ${product.merchantId}, ${product.shard}, ${product.name}, ${product.description},
-          ${product.price.amount}, ${product.price.currency}, ${product.limitPerCustomer},
-          ${product.limitPerCustomer !== null}, to_timestamp(${saleStartsAtSeconds}::float8), ${product.paused}, ${product.waitlist},
-          ${product.stockGroup}, ${product.imageUrl}, now(), now())
-        returning *),
-      s as (
-        insert into stock (product_id, stocked, available)
-        select id, ${product.stock}::integer, ${product.stock}::integer from p
-        returning *),
-      movement as (
-        insert into stock_movements (id, product_id, caller, key, fingerprint, kind, delta, created_at)
-        select ${product.movementId}::uuid, id, id, 'created',
-          substring(sha256(convert_to(id::text, 'UTF8')) from 1 for 16), 'received', ${product.stock}::integer,
-          created_at
-        from p)
-      select ${sql.literal(columns)} from p, s`,
+      with ${insertProducts(sql, [product], sql`true`)} select ${sql.literal(columns)} from p, s`,
     productsOf,
   )
-}

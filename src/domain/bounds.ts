@@ -93,6 +93,24 @@ export const redisReconnectMaxMillis = 2_000
 /** How long a connection may owe an answer before it is given up for a new one. */
 export const redisSilenceMaxMillis = 5_000
 
+/**
+ * How far a search looks, each way in turn: along the list, then among all that match. A word that two in a hundred
+ * products have fills a page within the first thousand; one that fewer have has few matches up to a million products.
+ */
+export const searchRowsNearMax = 1_000
+export const searchMatchesNearMax = 10_000
+/** Then further, for words that only a part of the list has: some 0.1 s each at most. */
+export const searchRowsFarMax = 20_000
+export const searchMatchesFarMax = 100_000
+
+/** Rows of one import and the size of its body. */
+export const importRowsMax = 10_000
+export const importBodySizeMaxBytes = 4 * 1024 * 1024
+/** Rows of an import that one statement creates: some 50 ms. */
+export const importChunkRows = 500
+/** Errors that are told of one row of an import. */
+export const importRowErrorsMax = 5
+
 /** Pages of searches that one process keeps, and how long: edits made elsewhere by hand are seen after that. */
 export const cataloguePagesMax = 1_000
 export const cataloguePageTtlMillis = 10_000
@@ -112,4 +130,5 @@ holds(priceAmountMax * lineQuantityMax * orderLinesMax <= orderTotalMax, "the de
 holds(batchSizeMaxDefault <= mailboxSizeDefault, "a mailbox holds a batch")
 holds(commitSilenceMaxMillis < orderDeadlineDefaultMillis, "an unknown outcome can be settled within the deadline")
 holds(pageSizeDefault <= pageSizeMax, "the default page is a legal page")
+holds(pageSizeMax < searchRowsNearMax, "a page of a search is found along the list where every product matches")
 holds(redisWaitMaxMillis <= redisProbeIntervalMillis, "Redis is not asked again while it is still being waited for")
