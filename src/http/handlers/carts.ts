@@ -4,6 +4,7 @@
 import { Effect } from "effect"
 import type { HttpServerRequest } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
+import { OrderRate } from "../../accounts/OrderRate.ts"
 import type { Cart, CartProblem } from "../../carts/cart.ts"
 import { Carts } from "../../carts/Carts.ts"
 import { bodySizeMaxBytes } from "../../domain/bounds.ts"
@@ -43,6 +44,7 @@ export const cartHandlers = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const carts = yield* Carts
     const orders = yield* Orders
+    const rate = yield* OrderRate
 
     const look = Effect.fnUntraced(function* () {
       const { caller } = yield* CurrentPrincipal
@@ -67,6 +69,7 @@ export const cartHandlers = HttpApiBuilder.group(
 
     const checkout = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest, key: string) {
       const { caller } = yield* CurrentPrincipal
+      yield* rate.take(caller)
       const { expectedTotal } = yield* readCheckout(request)
       const wanted = { idempotencyKey: key, expectedTotal: expectedTotal ?? null }
       const placed = yield* orders.checkout(accountBuyer(caller), wanted)
