@@ -7,11 +7,11 @@ import * as fc from "fast-check"
 import type { Command } from "../../src/domain/commands.ts"
 import type { ProductId } from "../../src/domain/ids.ts"
 import type { HoldRow } from "../../src/inventory/memoryTables.ts"
-import { holdName } from "../../src/domain/commands.ts"
-import { plan } from "../../src/inventory/planner.ts"
+import { holdName, unitsName } from "../../src/domain/commands.ts"
+import { plan, type Plan } from "../../src/inventory/planner.ts"
 import { applyPlan, factsOf, planScene, productsOf, tablesOf, verdictsOf } from "./planning.ts"
-import { decideAlone, type Verdict, type World, type WorldHold } from "./referenceModel.ts"
-import { scene, type Scene } from "./worlds.ts"
+import { decideAlone, here, unitsHad, type Verdict, type World, type WorldHold } from "./referenceModel.ts"
+import { countable, scene, type Scene } from "./worlds.ts"
 
 const holds = (property: (scene: Scene) => void): void => fc.assert(fc.property(scene, property), { numRuns: 3_000 })
 
@@ -24,7 +24,8 @@ const productsGivenTo = (batch: ReadonlyArray<Command>): ReadonlySet<ProductId> 
     batch.flatMap((command) => {
       if (command._tag === "Release") return command.productIds
       if (command._tag === "Return" || (command._tag === "Restock" && command.delta >= 0)) return [command.productId]
-      return []
+      if (command._tag !== "Cancel" && command._tag !== "Expire") return []
+      return command.lines.flatMap((line) => (line.shard === here ? [line.productId] : []))
     }),
   )
 
@@ -32,6 +33,29 @@ const holdNamesOf = (batch: ReadonlyArray<Command>): ReadonlySet<string> =>
   new Set(
     batch.flatMap((command) => (command._tag === "Hold" || command._tag === "Release" ? [holdName(command)] : [])),
   )
+
+/** Whether the commands before it leave nothing to decide this one on until they are written. */
+const meetsItself = (before: ReadonlyArray<Command>, planned: Plan, next: Command): boolean => {
+  const edited = new Set(planned.write.amendments.map((amendment) => amendment.productId))
+  switch (next._tag) {
+    case "Reserve": {
+      const soldCarts = planned.write.orders.filter(({ command }) => command.cartVersion !== null)
+      const sellsCartAgain = soldCarts.some(({ command }) => command.caller === next.caller)
+      return (next.cartVersion !== null && sellsCartAgain) || next.lines.some((line) => edited.has(line.productId))
+    }
+    case "Hold":
+      return holdNamesOf(before).has(holdName(next)) || next.lines.some((line) => edited.has(line.productId))
+    case "Release":
+      return holdNamesOf(before).has(holdName(next))
+    case "Cancel":
+    case "Expire":
+      return planned.write.endings.some((ending) => ending.orderId === next.orderId)
+    case "Amend":
+      return edited.has(next.productId)
+    default:
+      return false
+  }
+}
 
 const holdFacts = ({
   attempt,
@@ -63,21 +87,60 @@ describe("over arbitrary shards and batches", () => {
       const model = structuredClone(world)
       oneAtATime(model, batch.slice(0, planned.decisions.length))
 
-      assert.deepStrictEqual([applied.unplaced, applied.unmoved, applied.unextended], [[], [], []])
-      for (const { available, productId, stocked } of model.products) {
+      const { cartsChanged, unamended, unextended, unmoved, unplaced } = applied
+      assert.deepStrictEqual([unplaced, cartsChanged, unmoved, unextended, unamended], [[], [], [], [], []])
+      for (const { available, stocked, ...product } of model.products) {
+        const { productId } = product
         assert.deepStrictEqual(tables.stock.get(productId), { productId, stocked, available })
+        const { merchantId: _, shard, ...row } = tables.products.get(productId) ?? assert.fail("a product is gone")
+        assert.deepStrictEqual([row, shard], [product, here])
       }
-      const held = tables.holds.all().filter((row) => row.shard === 0)
+      const held = tables.holds.all().filter((row) => row.shard === here)
       assert.sameDeepMembers(held.map(holdFacts), model.holds.map(holdFacts))
-      assert.sameDeepMembers([...tables.customerUnits.all()], model.units)
       assert.sameMembers(
         tables.orderKeys.all().map((row) => row.orderId),
         model.orders.map((row) => row.orderId),
       )
-      assert.sameMembers(
-        tables.pendingReturns.all().map((row) => row.returnId),
-        model.returns.map((row) => row.returnId),
+      for (const { lines, orderId, status } of model.orders) {
+        assert.strictEqual(tables.orders.get(orderId)?.status, status)
+        assert.sameDeepMembers(
+          [...tables.linesOf(orderId)],
+          lines.map(({ productId, quantity, unitPrice }) => ({ orderId, productId, quantity, unitPrice })),
+        )
+      }
+      const returns = tables.pendingReturns.all().map(({ customer, productId, quantity, returnId, shard }) => {
+        return { customer, productId, quantity, returnId, shard }
+      })
+      assert.sameDeepMembers(returns, model.returns)
+      assert.sameDeepMembers(
+        tables.carts.all().map(({ caller, version }) => ({ caller, version })),
+        model.carts,
       )
+    }))
+
+  it("a customer's count is exact where there is one, and there is one from the first units that are counted", () =>
+    holds((given) => {
+      const { batch, counted, world } = given
+      const planned = planScene(given)
+      const tables = tablesOf(given)
+      applyPlan(tables, planned)
+      const model = structuredClone(world)
+      oneAtATime(model, batch.slice(0, planned.decisions.length))
+
+      const names = (pairs: typeof counted) =>
+        new Set(pairs.map(([productId, customer]) => unitsName(productId, customer)))
+      const had = names(counted)
+      const has = new Set<string>()
+      for (const { customer, productId, units } of tables.customerUnits.all()) {
+        assert.strictEqual(units, unitsHad(model, productId, customer))
+        has.add(unitsName(productId, customer))
+      }
+      assert.includeMembers([...names(countable(world))], [...has])
+      for (const [productId, customer] of countable(world)) {
+        const gained = unitsHad(model, productId, customer) > unitsHad(world, productId, customer)
+        const name = unitsName(productId, customer)
+        assert.strictEqual(has.has(name), had.has(name) || gained)
+      }
     }))
 
   it("what a plan expects of the stock is what its write leaves", () =>
@@ -117,15 +180,32 @@ describe("over arbitrary shards and batches", () => {
       }
     }))
 
-  it("a plan ends early only where a command needs what the batch itself gives back, or names a hold a second time", () =>
+  it("an order ends in a plan's write as one at a time, or is named as not ended", () =>
+    holds((given) => {
+      const planned = planScene(given)
+      const applied = applyPlan(tablesOf(given), planned)
+      const model = structuredClone(given.world)
+      const unended = new Set(applied.unended)
+      for (const command of given.batch.slice(0, planned.decisions.length)) {
+        const statusOf = () =>
+          model.orders.find((row) => "orderId" in command && row.orderId === command.orderId)?.status
+        const before = statusOf()
+        decideAlone(model, command, false)
+        if (command._tag !== "Cancel" && command._tag !== "Expire") continue
+        assert.strictEqual(unended.has(command.orderId), statusOf() === before)
+      }
+    }))
+
+  it("a plan ends early only where a command needs what the batch itself gives back, takes away or changes", () =>
     holds((given) => {
       const { batch, world } = given
-      const { decisions } = planScene(given)
+      const planned = planScene(given)
+      const { decisions } = planned
       const next = batch[decisions.length]
       if (next === undefined) return
       const before = batch.slice(0, decisions.length)
       assert.isNotEmpty(before)
-      if ((next._tag === "Hold" || next._tag === "Release") && holdNamesOf(before).has(holdName(next))) return
+      if (meetsItself(before, planned, next)) return
 
       const withoutGains = structuredClone(world)
       for (const command of before) decideAlone(withoutGains, command, true)
@@ -158,8 +238,8 @@ describe("over arbitrary shards and batches", () => {
       const products = productsOf(world)
       const facts = factsOf(world)
       const before = structuredClone({ products, facts, batch })
-      const first = plan(products, facts, batch, world.nowMillis)
-      assert.deepStrictEqual(plan(products, facts, batch, world.nowMillis), first)
+      const first = plan(here, products, facts, batch, world.nowMillis)
+      assert.deepStrictEqual(plan(here, products, facts, batch, world.nowMillis), first)
       assert.deepStrictEqual({ products, facts, batch: [...batch] }, before)
     }))
 })

@@ -11,8 +11,8 @@ import { holdKey, MemoryTables } from "../../src/inventory/memoryTables.ts"
 import { type Decision, type Facts, plan, type Plan } from "../../src/inventory/planner.ts"
 import type { KnownHold, ProductState } from "../../src/domain/batch.ts"
 import type { Applied } from "../../src/inventory/ShardStore.ts"
-import type { ModelLine, Verdict, World } from "./referenceModel.ts"
-import { callerId, nowMillis, remoteProductId, type Scene } from "./worlds.ts"
+import { here, type ModelLine, unitsHad, type Verdict, type World } from "./referenceModel.ts"
+import { callerId, countable, nowMillis, remoteProductId, type Scene } from "./worlds.ts"
 
 const merchantId = MerchantId.make("00000000-0000-7000-8000-000700000000")
 
@@ -20,7 +20,7 @@ export const productsOf = (world: World): ReadonlyMap<ProductId, ProductState> =
   new Map(
     world.products.map((product) => {
       const mayHaveHolds = world.holds.some((row) => row.productId === product.productId)
-      return [product.productId, { ...product, merchantId, name: "a product", mayHaveHolds }]
+      return [product.productId, { ...product, merchantId, mayHaveHolds }]
     }),
   )
 
@@ -37,12 +37,16 @@ export const factsOf = (world: World): Facts => {
     movements: new Map(world.movements.map((movement) => [keyName(movement), movement])),
     holds,
     heldUnits,
-    units: new Map(world.units.map((row) => [unitsName(row.productId, row.customer), row.units])),
+    units: new Map(
+      countable(world).map(([productId, customer]) => {
+        return [unitsName(productId, customer), unitsHad(world, productId, customer)]
+      }),
+    ),
   }
 }
 
 export const planScene = ({ batch, world }: Pick<Scene, "batch" | "world">): Plan =>
-  plan(productsOf(world), factsOf(world), batch, world.nowMillis)
+  plan(here, productsOf(world), factsOf(world), batch, world.nowMillis)
 
 const modelLine = ({ productId, quantity, unitPrice }: ModelLine): ModelLine => ({ productId, quantity, unitPrice })
 const reused: Verdict = { _tag: "Refused", refusal: { code: "idempotency_key_reused" } }
@@ -67,6 +71,14 @@ const verdictOf = (planned: Plan, batch: ReadonlyArray<Command>, at: number, dec
       const written = planned.write.movements[decision.movement] ?? assert.fail("a movement without a write")
       assert.strictEqual(written, command)
       return { _tag: "Moved", movementId: written.movementId }
+    }
+    case "Ending": {
+      const written = planned.write.endings[decision.ending] ?? assert.fail("an ending without a write")
+      return { _tag: "Ending", orderId: written.orderId }
+    }
+    case "Amendment": {
+      const written = planned.write.amendments[decision.amendment] ?? assert.fail("an edit without a write")
+      return { _tag: "Amended", version: written.version + 1 }
     }
     case "Done":
       return { _tag: "Done" }
@@ -93,7 +105,11 @@ const answered = (outcome: Outcome): Verdict => {
     case "Repeated":
       return { _tag: "Repeated", id: "orderId" in outcome ? outcome.orderId : outcome.movementId }
     case "Refused":
+      return outcome.refusal.code === "not_cancellable"
+        ? assert.fail("only the commit knows what may be cancelled")
+        : { _tag: "Refused", refusal: outcome.refusal }
     case "Superseded":
+    case "Amended":
       return outcome
     default:
       return assert.fail(`answered ${outcome._tag} without a write`)
@@ -101,10 +117,9 @@ const answered = (outcome: Outcome): Verdict => {
 }
 
 /** The world as tables: shard 0 is its own, shard 1 has what the batch's orders hold elsewhere. */
-export const tablesOf = ({ batch, world }: Scene): MemoryTables => {
+export const tablesOf = ({ batch, counted, world }: Scene): MemoryTables => {
   const tables = new MemoryTables(2)
-  const past = { customerRef: null, homeShard: 0, status: "reserved", total: 0, currency: "EUR" } as const
-  const times = { createdAtMillis: 0, expiresAtMillis: 1 }
+  const past = { homeShard: here, total: 0, currency: "EUR" } as const
   const filled = tables.transact(() => {
     tables.leases.put({ shard: 0, epoch: 1, batch: 0, owner: "" })
     for (const product of productsOf(world).values()) {
@@ -115,9 +130,14 @@ export const tablesOf = ({ batch, world }: Scene): MemoryTables => {
     const [anyProduct] = tables.products.all()
     if (anyProduct === undefined) return
     tables.products.insert({ ...anyProduct, productId: remoteProductId, shard: 1 })
-    for (const row of world.orders) {
-      tables.orders.insert({ ...row, ...past, ...times })
-      tables.orderKeys.insert({ ...row, ...past, ...times })
+    for (const { isOver, lines, ...name } of world.orders) {
+      const expiresAtMillis = isOver ? nowMillis : nowMillis + 1
+      const row = { ...name, ...past, createdAtMillis: 0, expiresAtMillis }
+      tables.orders.insert(row)
+      tables.orderKeys.insert(row)
+      for (const { productId, quantity, unitPrice } of lines) {
+        tables.orderLines.insert({ orderId: name.orderId, productId, quantity, unitPrice })
+      }
     }
     for (const row of world.movements) {
       const what = { productId: anyProduct.productId, kind: "received", delta: 0, reason: null } as const
@@ -130,11 +150,15 @@ export const tablesOf = ({ batch, world }: Scene): MemoryTables => {
     }
     for (const row of world.returns) {
       const orderId = OrderId.make(row.returnId)
-      const name = { caller: callerId(9), key: row.returnId, fingerprint: "0".repeat(32) }
-      tables.orders.insert({ ...past, ...times, ...name, orderId })
-      tables.pendingReturns.insert({ ...row, shard: 0, orderId })
+      const name = { caller: callerId(9), key: row.returnId, fingerprint: "0".repeat(32), customerRef: null }
+      const times = { createdAtMillis: 0, expiresAtMillis: 1 }
+      tables.orders.insert({ ...past, ...name, ...times, orderId, status: "cancelled" })
+      tables.pendingReturns.insert({ ...row, orderId })
     }
-    for (const row of world.units) tables.customerUnits.insert(row)
+    for (const cart of world.carts) tables.carts.insert({ ...cart, lines: [] })
+    for (const [productId, customer] of counted) {
+      tables.customerUnits.insert({ productId, customer, units: unitsHad(world, productId, customer) })
+    }
     for (const command of batch) {
       if (command._tag === "Reserve") insertHeldParts(tables, command)
     }
@@ -145,8 +169,8 @@ export const tablesOf = ({ batch, world }: Scene): MemoryTables => {
 
 /** Every hold that the order counts on, as its shard wrote it. */
 const insertHeldParts = (tables: MemoryTables, command: Reserve): void => {
-  const { caller, customer, fingerprint, held, key } = command
-  for (const { attempt, currency, lines, shard } of held) {
+  const { caller, customer, held, key } = command
+  for (const { attempt, currency, fingerprint, lines, shard } of held) {
     for (const line of lines) {
       const row = {
         ...line,
@@ -159,7 +183,7 @@ const insertHeldParts = (tables: MemoryTables, command: Reserve): void => {
         currency,
         expiresAtMillis: nowMillis + 1,
       }
-      if (tables.holds.get(holdKey(shard, command, line.productId)) === undefined) tables.holds.insert(row)
+      if (tables.holds.get(holdKey(shard, row, line.productId)) === undefined) tables.holds.insert(row)
     }
   }
 }

@@ -2,20 +2,50 @@
  * The promise, taken at its word: commands decided one at a time, each on everything the ones before it did. It is the
  * measure of the planner and knows nothing of it: no batch, no draft, no facts read ahead; a whole world in plain rows.
  */
-import type { Command, Hold, Release, Reserve, Restock, RestockOutcome, Return } from "../../src/domain/commands.ts"
-import type { AttemptId, CallerId, OrderId, ProductId, StockMovementId } from "../../src/domain/ids.ts"
-import type { OrderRefusal } from "../../src/domain/refusals.ts"
+import type {
+  Amend,
+  Cancel,
+  Command,
+  Expire,
+  Hold,
+  Release,
+  Reserve,
+  Restock,
+  Return,
+} from "../../src/domain/commands.ts"
+import type { AttemptId, CallerId, OrderId, ProductId, Shard, StockMovementId } from "../../src/domain/ids.ts"
+import type { OrderStatus } from "../../src/domain/order.ts"
+import type { AmendRefusal, MovementRefusal, OrderRefusal } from "../../src/domain/refusals.ts"
+
+/** The shard whose world this is; every other is elsewhere. */
+export const here: Shard = 0
 
 export interface WorldProduct {
   readonly productId: ProductId
-  readonly price: number
   readonly currency: string
-  readonly limitPerCustomer: number | null
-  readonly saleStartsAtMillis: number | null
-  readonly paused: boolean
-  readonly archived: boolean
+  name: string
+  price: number
+  limitPerCustomer: number | null
+  countsUnits: boolean
+  saleStartsAtMillis: number | null
+  paused: boolean
+  archived: boolean
+  version: number
   stocked: number
   available: number
+}
+
+/** An order whose home is here, with its lines wherever they belong. */
+export interface WorldOrder {
+  readonly caller: CallerId
+  readonly key: string
+  readonly fingerprint: string
+  readonly orderId: OrderId
+  readonly customerRef: string | null
+  readonly lines: ReadonlyArray<ModelLine & { readonly shard: Shard }>
+  status: OrderStatus
+  /** Whether its time was over when the batch began. */
+  readonly isOver: boolean
 }
 
 export interface WorldHold {
@@ -32,6 +62,7 @@ export interface WorldHold {
 
 export interface WorldReturn {
   readonly returnId: string
+  readonly shard: Shard
   readonly productId: ProductId
   readonly customer: string
   readonly quantity: number
@@ -40,11 +71,13 @@ export interface WorldReturn {
 export interface World {
   readonly nowMillis: number
   readonly products: Array<WorldProduct>
-  readonly orders: Array<{ caller: CallerId; key: string; fingerprint: string; orderId: OrderId }>
+  readonly orders: Array<WorldOrder>
   readonly movements: Array<{ caller: CallerId; key: string; fingerprint: string; movementId: StockMovementId }>
   holds: Array<WorldHold>
   returns: Array<WorldReturn>
-  readonly units: Array<{ productId: ProductId; customer: string; units: number }>
+  readonly carts: Array<{ readonly caller: CallerId; version: number }>
+  /** Units that came back and that nobody may count on yet. */
+  readonly withheld: Array<{ readonly productId: ProductId; readonly customer: string; readonly quantity: number }>
 }
 
 export interface ModelLine {
@@ -64,7 +97,11 @@ export type Verdict =
   | { readonly _tag: "Superseded" }
   | { readonly _tag: "Repeated"; readonly id: OrderId | StockMovementId }
   | { readonly _tag: "Moved"; readonly movementId: StockMovementId }
-  | { readonly _tag: "Refused"; readonly refusal: OrderRefusal | (RestockOutcome & { _tag: "Refused" })["refusal"] }
+  /** Whether the order really ends is in its row. */
+  | { readonly _tag: "Ending"; readonly orderId: OrderId }
+  | { readonly _tag: "Amended"; readonly version: number }
+  | { readonly _tag: "CartChanged" }
+  | { readonly _tag: "Refused"; readonly refusal: OrderRefusal | MovementRefusal | AmendRefusal }
   | { readonly _tag: "Done" }
 
 /**
@@ -83,16 +120,32 @@ export const decideAlone = (world: World, command: Command, withholdsGains: bool
       return giveBack(world, command, withholdsGains)
     case "Restock":
       return restock(world, command, withholdsGains)
+    case "Cancel":
+      return end(world, command, "cancelled", withholdsGains)
+    case "Expire":
+      return end(world, command, "expired", withholdsGains)
+    case "Amend":
+      return amend(world, command)
   }
 }
 
+/** Units a customer has: in live orders, under holds, and on their way back. */
+export const unitsHad = (world: World, productId: ProductId, customer: string): number => {
+  const ordered = world.orders.filter((order) => isLive(order) && customerOf(order) === customer)
+  const counted = [...world.holds, ...world.returns, ...world.withheld].filter((row) => row.customer === customer)
+  return [...ordered.flatMap((order) => order.lines), ...counted]
+    .filter((row) => row.productId === productId)
+    .reduce((sum, row) => sum + row.quantity, 0)
+}
+
+const isLive = (order: WorldOrder): boolean => order.status === "reserved" || order.status === "paid"
+const customerOf = ({ caller, customerRef }: WorldOrder): string =>
+  customerRef === null ? caller : `ref:${customerRef}`
 const refused = (refusal: OrderRefusal): Verdict => ({ _tag: "Refused", refusal })
 const productOf = (world: World, productId: ProductId): WorldProduct | undefined =>
   world.products.find((product) => product.productId === productId)
 const sameKey = (one: { caller: string; key: string }, other: { caller: string; key: string }): boolean =>
   one.caller === other.caller && one.key === other.key
-const countOf = (world: World, productId: ProductId, customer: string) =>
-  world.units.find((row) => row.productId === productId && row.customer === customer)
 
 const reserve = (world: World, command: Reserve): Verdict => {
   const earlier = world.orders.find((order) => sameKey(order, command))
@@ -114,9 +167,17 @@ const reserve = (world: World, command: Reserve): Verdict => {
   }
   const obstacle = whyNotTaken(world, lines, command.customer)
   if (obstacle !== null) return refused(obstacle)
-  take(world, lines, command.customer)
-  const { caller, fingerprint, key, orderId } = command
-  world.orders.push({ caller, key, fingerprint, orderId })
+  const { caller, cartVersion, customerRef, fingerprint, key, orderId } = command
+  if (cartVersion !== null) {
+    const cart = world.carts.find((row) => row.caller === caller)
+    if (cart?.version !== cartVersion) return { _tag: "CartChanged" }
+    cart.version += 1
+  }
+  take(world, lines)
+  const own = lines.map((line) => ({ ...line, shard: here }))
+  const others = command.held.flatMap((part) => part.lines.map((line) => ({ ...line, shard: part.shard })))
+  const name = { caller, key, fingerprint, orderId, customerRef }
+  world.orders.push({ ...name, lines: [...own, ...others], status: "reserved", isOver: false })
   return { _tag: "Placed", orderId, lines, total }
 }
 
@@ -130,7 +191,7 @@ const hold = (world: World, command: Hold): Verdict => {
   const fresh = wanted.filter((line) => !isHeld(line))
   const obstacle = whyNotTaken(world, fresh, command.customer)
   if (obstacle !== null) return refused(obstacle)
-  take(world, fresh, command.customer)
+  take(world, fresh)
   for (const row of rows) {
     row.attempt = command.attempt
     row.isExpired = false
@@ -153,14 +214,14 @@ const release = (world: World, command: Release, withholdsGains: boolean): Verdi
     (row.isExpired || !command.onlyExpired)
   const gone = world.holds.filter(isMeant)
   world.holds = world.holds.filter((row) => !isMeant(row))
-  if (!withholdsGains) for (const row of gone) putBack(world, row)
+  for (const row of gone) putBack(world, row, withholdsGains)
   return { _tag: "Done" }
 }
 
 const giveBack = (world: World, command: Return, withholdsGains: boolean): Verdict => {
-  const row = world.returns.find(({ returnId }) => returnId === command.returnId)
-  world.returns = world.returns.filter(({ returnId }) => returnId !== command.returnId)
-  if (row !== undefined && !withholdsGains) putBack(world, row)
+  const row = world.returns.find(({ returnId, shard }) => returnId === command.returnId && shard === here)
+  world.returns = world.returns.filter((other) => other !== row)
+  if (row !== undefined) putBack(world, row, withholdsGains)
   return { _tag: "Done" }
 }
 
@@ -183,6 +244,47 @@ const restock = (world: World, command: Restock, withholdsGains: boolean): Verdi
   if (delta < 0 || !withholdsGains) product.available += delta
   world.movements.push({ caller, key, fingerprint, movementId })
   return { _tag: "Moved", movementId }
+}
+
+/** Only a reservation ends: cancelled while its time runs, expired when it is over, and only with all of its lines. */
+const end = (
+  world: World,
+  { lines, orderId }: Cancel | Expire,
+  status: "cancelled" | "expired",
+  withholdsGains: boolean,
+): Verdict => {
+  const order = world.orders.find((row) => row.orderId === orderId)
+  if (order?.status !== "reserved" || order.isOver !== (status === "expired") || order.lines.length !== lines.length) {
+    return { _tag: "Ending", orderId }
+  }
+  order.status = status
+  for (const { productId, returnId, shard } of lines) {
+    const quantity = order.lines.find((line) => line.productId === productId)?.quantity ?? 0
+    const row = { productId, customer: customerOf(order), quantity }
+    if (shard === here) putBack(world, row, withholdsGains)
+    else world.returns.push({ ...row, returnId, shard })
+  }
+  return { _tag: "Ending", orderId }
+}
+
+const amend = (world: World, { change, expectedVersion, productId }: Amend): Verdict => {
+  const product = productOf(world, productId)
+  if (product === undefined) return { _tag: "Refused", refusal: { code: "unknown_product", productIds: [productId] } }
+  const { currency, version } = product
+  const onlyArchives = change.archived === true && Object.keys(change).length === 1
+  if (onlyArchives && product.archived) return { _tag: "Amended", version }
+  if (expectedVersion !== null && expectedVersion !== version) {
+    return { _tag: "Refused", refusal: { code: "version_mismatch", version } }
+  }
+  const { price, ...others } = change
+  if (price !== undefined && price.currency !== currency) {
+    return { _tag: "Refused", refusal: { code: "currency_fixed", currency } }
+  }
+  Object.assign(product, others)
+  if (price !== undefined) product.price = price.amount
+  if (product.limitPerCustomer !== null) product.countsUnits = true
+  product.version += 1
+  return { _tag: "Amended", version: product.version }
 }
 
 /** What is wrong with an order whoever else is there. */
@@ -212,7 +314,7 @@ const whyClosed = (
 const whyNotTaken = (world: World, lines: ReadonlyArray<ModelLine>, customer: string): OrderRefusal | null => {
   for (const { productId, quantity } of lines) {
     const allowed = productOf(world, productId)?.limitPerCustomer ?? null
-    const had = countOf(world, productId, customer)?.units ?? 0
+    const had = unitsHad(world, productId, customer)
     if (allowed !== null && had + quantity > allowed) return { code: "limit_exceeded", productId, allowed, had }
   }
   const short = lines
@@ -244,24 +346,16 @@ const priced = (
     unitPrice: productOf(world, productId)?.price ?? 0,
   }))
 
-const take = (world: World, lines: ReadonlyArray<ModelLine>, customer: string): void => {
+const take = (world: World, lines: ReadonlyArray<ModelLine>): void => {
   for (const { productId, quantity } of lines) {
     const product = productOf(world, productId)
-    if (product === undefined) continue
-    product.available -= quantity
-    if (product.limitPerCustomer === null) continue
-    const count = countOf(world, productId, customer)
-    if (count === undefined) world.units.push({ productId, customer, units: quantity })
-    else count.units += quantity
+    if (product !== undefined) product.available -= quantity
   }
 }
 
-const putBack = (
-  world: World,
-  { customer, productId, quantity }: { productId: ProductId; customer: string; quantity: number },
-): void => {
+const putBack = (world: World, row: World["withheld"][number], isWithheld: boolean): void => {
+  const { customer, productId, quantity } = row
   const product = productOf(world, productId)
-  if (product !== undefined) product.available += quantity
-  const count = countOf(world, productId, customer)
-  if (count !== undefined) count.units -= quantity
+  if (isWithheld) world.withheld.push({ productId, customer, quantity })
+  else if (product !== undefined) product.available += quantity
 }

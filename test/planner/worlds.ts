@@ -3,10 +3,20 @@
  * products, three customers, a handful of keys), so that commands meet: same key, same product, same hold.
  */
 import * as fc from "fast-check"
-import type { Command, Hold, Release, Reserve, Restock, Return } from "../../src/domain/commands.ts"
+import type {
+  Amend,
+  Command,
+  EndingLine,
+  Hold,
+  ProductChange,
+  Release,
+  Reserve,
+  Restock,
+  Return,
+} from "../../src/domain/commands.ts"
 import { AttemptId, CallerId, OrderId, ProductId, StockMovementId } from "../../src/domain/ids.ts"
 import { productUnitsMax } from "../../src/domain/bounds.ts"
-import type { World, WorldHold, WorldProduct } from "./referenceModel.ts"
+import { here, type World, type WorldHold, type WorldOrder, type WorldProduct } from "./referenceModel.ts"
 
 const uuid = (kind: number, number: number): string =>
   `00000000-0000-7000-8000-${kind.toString(16).padStart(4, "0")}${number.toString(16).padStart(8, "0")}`
@@ -20,12 +30,17 @@ export const returnId = (number: number): string => uuid(6, number)
 export const fingerprint = (number: number): string => number.toString(16).padStart(32, "0")
 
 export const nowMillis = 1_000_000
-/** A product of another shard, which only held parts name. */
+/** A product of another shard, which only held parts and orders of the past name. */
 export const remoteProductId = productId(99)
 export const remoteAttempt = attemptId(9)
+/** What every cart is at; checkouts that have read it carry this version. */
+export const cartVersion = 1
+/** What an order's lines are held under elsewhere: another fingerprint than its own. */
+const fingerprintElsewhere = (own: string): string => `e${own.slice(1)}`
 
 const productsMax = 4
-const customers = ["ann", "bob", "ref:eve"] as const
+/** Two accounts, and the reference that a channel gives for somebody else. */
+export const customers = [callerId(0), callerId(1), "ref:eve"] as const
 
 /** What somebody wants, under which key: everything that a retry repeats. */
 export interface Wish {
@@ -33,12 +48,17 @@ export interface Wish {
   readonly key: string
   readonly fingerprint: string
   readonly customer: string
+  readonly customerRef: string | null
   readonly lines: ReadonlyArray<{ readonly productId: ProductId; readonly quantity: number }>
   readonly remote: { readonly currency: string; readonly quantity: number; readonly unitPrice: number } | null
 }
 
+/** Whose units are counted in a row of their own. */
+export type CountedPair = readonly [ProductId, string]
+
 export interface Scene {
   readonly world: World
+  readonly counted: ReadonlyArray<CountedPair>
   readonly wishes: ReadonlyArray<Wish>
   readonly batch: ReadonlyArray<Command>
 }
@@ -53,6 +73,8 @@ const products = fc
       price: fc.nat(3),
       currency,
       limitPerCustomer: fc.option(fc.integer({ min: 1, max: 6 })),
+      hadLimit: oneIn(4),
+      version: fc.integer({ min: 1, max: 3 }),
       saleStartsAtMillis: fc.oneof(
         { weight: 15, arbitrary: fc.constant(null) },
         { weight: 1, arbitrary: fc.constantFrom(nowMillis - 1, nowMillis, nowMillis + 1) },
@@ -65,8 +87,9 @@ const products = fc
     { minLength: productsMax, maxLength: productsMax },
   )
   .map((rows) =>
-    rows.map(({ sold, ...row }, number): WorldProduct => {
-      return { ...row, productId: productId(number), stocked: row.available + sold }
+    rows.map(({ hadLimit, sold, ...row }, number): WorldProduct => {
+      const countsUnits = hadLimit || row.limitPerCustomer !== null
+      return { ...row, productId: productId(number), name: "a product", countsUnits, stocked: row.available + sold }
     }),
   )
 
@@ -75,7 +98,7 @@ const wish = (fingerprintNumber: number): fc.Arbitrary<Wish> =>
     .record({
       caller: fc.nat(1).map(callerId),
       key: fc.constantFrom("k1", "k2", "k3", "k4"),
-      customer: fc.constantFrom(...customers),
+      customerRef: fc.constantFrom(null, null, "eve"),
       /** Some products do not exist. */
       lines: fc.uniqueArray(
         fc.record({
@@ -98,6 +121,7 @@ const wish = (fingerprintNumber: number): fc.Arbitrary<Wish> =>
     })
     .map(({ lines, ...rest }) => ({
       ...rest,
+      customer: rest.customerRef === null ? rest.caller : `ref:${rest.customerRef}`,
       fingerprint: fingerprint(fingerprintNumber),
       lines: lines
         .toSorted((left, right) => left.number - right.number)
@@ -110,7 +134,16 @@ const wishes = fc
 
 /** Rows of the past, as numbers to be resolved against products and wishes. */
 const past = fc.record({
-  placed: fc.array(fc.nat(6), { maxLength: 1 }),
+  orders: fc.array(
+    fc.record({
+      wish: fc.nat(6),
+      /** Whether it took the key of its wish, which a retry of it then knows. */
+      hasItsKey: oneIn(4),
+      status: fc.constantFrom("reserved", "reserved", "reserved", "paid", "cancelled", "expired"),
+      isOver: oneIn(3),
+    }),
+    { maxLength: 4 },
+  ),
   holds: fc.uniqueArray(
     fc.record({
       wish: fc.nat(6),
@@ -130,9 +163,8 @@ const past = fc.record({
     { maxLength: 3 },
   ),
   movements: fc.uniqueArray(fc.nat(2), { maxLength: 1 }),
-  counted: fc.array(fc.record({ product: fc.nat(3), customer: fc.constantFrom(...customers), units: fc.nat(3) }), {
-    maxLength: 6,
-  }),
+  /** Which of the customers have a count, product by product. */
+  counted: fc.nat(2 ** (productsMax * customers.length) - 1),
 })
 type Past = typeof past extends fc.Arbitrary<infer A> ? A : never
 
@@ -140,6 +172,7 @@ const order = fc.record({
   _tag: fc.constant("Reserve" as const),
   wish: fc.nat(6),
   expects: fc.constantFrom("nothing", "nothing", "nothing", "total", "less", "otherCurrency"),
+  isCheckout: oneIn(4),
 })
 const hold = fc.record({ _tag: fc.constant("Hold" as const), wish: fc.nat(6), attempt: fc.integer({ min: 1, max: 3 }) })
 const release = fc.record({
@@ -159,12 +192,42 @@ const restock = fc.record({
     { weight: 1, arbitrary: fc.constantFrom(productUnitsMax, 99, 100, 101) },
   ),
 })
+const ending = fc.record({
+  _tag: fc.constantFrom("Cancel" as const, "Expire" as const),
+  order: fc.nat(4),
+  leavesLineOut: oneIn(12),
+})
+const change: fc.Arbitrary<ProductChange> = fc.oneof(
+  { weight: 1, arbitrary: fc.constant({ archived: true }) },
+  {
+    weight: 3,
+    arbitrary: fc.record(
+      {
+        name: fc.constantFrom("a lamp", "a chair"),
+        price: fc.record({ amount: fc.nat(3), currency }),
+        limitPerCustomer: fc.option(fc.integer({ min: 1, max: 6 })),
+        saleStartsAtMillis: fc.constantFrom(null, nowMillis, nowMillis + 1),
+        paused: fc.boolean(),
+        archived: fc.boolean(),
+      },
+      { requiredKeys: [] },
+    ),
+  },
+)
+const amend = fc.record({
+  _tag: fc.constant("Amend" as const),
+  product: fc.nat(23).map((number) => (number === 11 ? 50 : number % productsMax)),
+  expects: fc.constantFrom("any", "right", "right", "stale"),
+  change,
+})
 const commandSpec = fc.oneof(
   { weight: 8, arbitrary: order },
   { weight: 3, arbitrary: hold },
   { weight: 2, arbitrary: release },
   { weight: 1, arbitrary: giveBack },
   { weight: 2, arbitrary: restock },
+  { weight: 3, arbitrary: ending },
+  { weight: 1, arbitrary: amend },
 )
 type CommandSpec = typeof commandSpec extends fc.Arbitrary<infer A> ? A : never
 
@@ -173,7 +236,7 @@ export const scene: fc.Arbitrary<Scene> = fc
   .map((drawn) => {
     const world = worldOf(drawn.products, drawn.wishes, drawn.past)
     const batch = drawn.specs.map((spec, at) => commandOf(world, drawn.wishes, spec, at))
-    return { world, wishes: drawn.wishes, batch }
+    return { world, counted: chosen(countable(world), drawn.past.counted), wishes: drawn.wishes, batch }
   })
 
 const at = <A>(values: ReadonlyArray<A>, number: number): A => {
@@ -198,12 +261,34 @@ const worldOf = (made: ReadonlyArray<WorldProduct>, all: ReadonlyArray<Wish>, be
     })),
     holds: [],
     returns: [],
-    units: [],
+    carts: [0, 1].map((number) => ({ caller: callerId(number), version: cartVersion })),
+    withheld: [],
   }
-  for (const [number, wishNumber] of before.placed.entries()) {
-    const { caller, fingerprint: of, key } = at(all, wishNumber)
+  for (const [number, { hasItsKey, isOver, status, wish: wishNumber }] of before.orders.entries()) {
+    const { caller, customerRef, fingerprint: of, key: wishKey, lines: wanted, remote } = at(all, wishNumber)
+    const key = hasItsKey ? wishKey : `p${number}`
     if (world.orders.some((row) => row.caller === caller && row.key === key)) continue
-    world.orders.push({ caller, key, fingerprint: of, orderId: orderId(900 + number) })
+    const lines: Array<WorldOrder["lines"][number]> = []
+    for (const line of wanted) {
+      const product = world.products.find((row) => row.productId === line.productId)
+      if (product === undefined) continue
+      lines.push({ ...line, unitPrice: product.price, shard: here })
+      if (status === "reserved" || status === "paid") product.stocked += line.quantity
+    }
+    if (remote !== null) {
+      const { quantity, unitPrice } = remote
+      lines.push({ productId: remoteProductId, quantity, unitPrice, shard: 1 })
+    }
+    world.orders.push({
+      caller,
+      key,
+      fingerprint: of,
+      orderId: orderId(900 + number),
+      customerRef,
+      lines,
+      status,
+      isOver,
+    })
   }
   for (const { attempt, isExpired, lines, unitPrice, wish: wishNumber } of before.holds) {
     if (wishNumber >= all.length) continue
@@ -228,31 +313,21 @@ const worldOf = (made: ReadonlyArray<WorldProduct>, all: ReadonlyArray<Wish>, be
   for (const [number, { customer, product: productNumber, quantity }] of before.returns.entries()) {
     const product = at(world.products, productNumber)
     product.stocked += quantity
-    world.returns.push({ returnId: returnId(number), productId: product.productId, customer, quantity })
+    world.returns.push({ returnId: returnId(number), shard: here, productId: product.productId, customer, quantity })
   }
-  countUnits(world, before.counted)
   return world
 }
 
-/** Units of limited products are counted for everybody who has any; of others, only where a limit was taken away. */
-const countUnits = (world: World, counted: Past["counted"]): void => {
-  for (const { limitPerCustomer, productId: of } of world.products) {
-    for (const customer of customers) {
-      const drawn = counted.find((row) => at(world.products, row.product).productId === of && row.customer === customer)
-      const units = [...world.holds, ...world.returns]
-        .filter((row) => row.productId === of && row.customer === customer)
-        .reduce((sum, row) => sum + row.quantity, drawn?.units ?? 0)
-      if (drawn !== undefined || (limitPerCustomer !== null && units > 0)) {
-        world.units.push({ productId: of, customer, units })
-      }
-    }
-  }
-}
+/** Everybody's units of every product that counts them, which may or may not have a row of their own. */
+export const countable = (world: World): ReadonlyArray<CountedPair> =>
+  world.products
+    .filter((product) => product.countsUnits)
+    .flatMap((product) => customers.map((customer) => [product.productId, customer] as const))
 
 const commandOf = (world: World, all: ReadonlyArray<Wish>, spec: CommandSpec, position: number): Command => {
   switch (spec._tag) {
     case "Reserve":
-      return reserveOf(world, at(all, spec.wish), spec.expects, position)
+      return reserveOf(world, at(all, spec.wish), spec, position)
     case "Hold": {
       const { caller, customer, fingerprint: of, key, lines } = at(all, spec.wish)
       const attempt = attemptId(spec.attempt)
@@ -291,10 +366,30 @@ const commandOf = (world: World, all: ReadonlyArray<Wish>, spec: CommandSpec, po
         delta: spec.delta,
         reason: null,
       } satisfies Restock
+    case "Cancel":
+    case "Expire": {
+      const ended = world.orders[spec.order]
+      const lines: ReadonlyArray<EndingLine> = (ended?.lines ?? []).map(({ productId: of, shard }, number) => {
+        return { productId: of, shard, returnId: returnId(100 + 10 * position + number) }
+      })
+      const named = spec.leavesLineOut ? lines.slice(1) : lines
+      return { _tag: spec._tag, orderId: ended?.orderId ?? orderId(77), lines: named }
+    }
+    case "Amend": {
+      const of = productId(spec.product)
+      const version = world.products.find((row) => row.productId === of)?.version ?? 1
+      const expectedVersion = spec.expects === "any" ? null : version + (spec.expects === "right" ? 0 : 1)
+      return { _tag: "Amend", productId: of, expectedVersion, change: spec.change } satisfies Amend
+    }
   }
 }
 
-const reserveOf = (world: World, { remote, ...wanted }: Wish, expects: string, position: number): Reserve => {
+const reserveOf = (
+  world: World,
+  { remote, ...wanted }: Wish,
+  { expects, isCheckout }: { readonly expects: string; readonly isCheckout: boolean },
+  position: number,
+): Reserve => {
   const local = wanted.lines.map((line) => world.products.find((row) => row.productId === line.productId))
   const localTotal = wanted.lines.reduce((sum, line, number) => sum + line.quantity * (local[number]?.price ?? 0), 0)
   const total = localTotal + (remote === null ? 0 : remote.quantity * remote.unitPrice)
@@ -306,7 +401,6 @@ const reserveOf = (world: World, { remote, ...wanted }: Wish, expects: string, p
     _tag: "Reserve",
     ...wanted,
     orderId: orderId(position),
-    customerRef: null,
     held:
       remote === null
         ? []
@@ -314,11 +408,13 @@ const reserveOf = (world: World, { remote, ...wanted }: Wish, expects: string, p
             {
               shard: 1,
               attempt: remoteAttempt,
+              fingerprint: fingerprintElsewhere(wanted.fingerprint),
               currency: remote.currency,
               lines: [{ productId: remoteProductId, quantity: remote.quantity, unitPrice: remote.unitPrice }],
             },
           ],
     expectedTotal: expects === "nothing" ? null : expected,
     reservationTtlMillis: 60_000,
+    cartVersion: isCheckout ? cartVersion : null,
   }
 }
