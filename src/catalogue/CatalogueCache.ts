@@ -73,8 +73,8 @@ const queryOf = ({ limit, merchantId, startingAfter, words }: Search): ProductQu
 })
 
 const redisKeyOf = ({ generation, limit, merchantId, startingAfter, words }: Search): string => {
-  const hash = createHash("sha256").update(JSON.stringify([limit, merchantId, startingAfter, words]))
-  return `hedonify:page:${generation}:${hash.digest("base64url")}`
+  const hash = createHash("sha256").update(JSON.stringify([generation, limit, merchantId, startingAfter, words]))
+  return `hedonify:page:${hash.digest("base64url")}`
 }
 
 /** Whether a page that was found is what would be found now, as far as its own products tell. */

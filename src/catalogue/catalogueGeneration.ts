@@ -9,12 +9,15 @@ import type { ProductId } from "../domain/ids.ts"
 import type { Product } from "./product.ts"
 import { columns, productsOf, type ProductRow } from "./productStatements.ts"
 
-/** Compared and never counted with, so it stays the text it is. */
+/** Compared and never counted with, so it is text; and of this database, for a copy has the numbers of its original. */
 export type Generation = string
+
+const generation = `last_value || '@' || current_database()`
 
 export const readGeneration = (sql: SqlClient.SqlClient): Effect.Effect<Generation, SqlError.SqlError> =>
   Effect.flatMap(
-    sql<{ readonly generation: Generation }>`select last_value::text as generation from catalogue_generation`,
+    sql<{ readonly generation: Generation }>`
+      select ${sql.literal(generation)} as generation from catalogue_generation`,
     (rows) => Effect.orDie(Effect.fromNullishOr(rows[0]?.generation)),
   )
 
@@ -28,8 +31,8 @@ export const lookAt = (
 ): Effect.Effect<{ readonly generation: Generation; readonly products: ReadonlyArray<Product> }, SqlError.SqlError> =>
   Effect.map(
     sql<(ProductRow | { readonly id: null }) & { readonly generation: Generation }>`
-      select g.last_value::text as generation, ${sql.literal(columns)}
-      from catalogue_generation g
+      select ${sql.literal(generation)} as generation, ${sql.literal(columns)}
+      from catalogue_generation
       left join (products p join stock s on s.product_id = p.id)
         on p.id = any (string_to_array(${ids.join(",")}, ',')::uuid[])
       order by p.id`,

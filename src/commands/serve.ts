@@ -23,6 +23,7 @@ import { Configuration } from "../platform/Configuration.ts"
 import * as Database from "../platform/Database.ts"
 import * as Logging from "../platform/logging.ts"
 import { migrate } from "../platform/migrations.ts"
+import { RedisLink } from "../platform/RedisLink.ts"
 import * as Telemetry from "../platform/telemetry.ts"
 import { application } from "./application.ts"
 import { seededLines, seedWhenEmpty } from "./seed.ts"
@@ -41,7 +42,12 @@ const readiness = Layer.unwrap(
   Effect.gen(function* () {
     const database = yield* Database.DatabaseHealth
     const owner = yield* SingleOwner
-    return Readiness.layer({ database: database.check, shards: owner.check })
+    const redis = yield* RedisLink
+    return Readiness.layer({ database: database.check, shards: owner.check }, () =>
+      redis.isAway()
+        ? [{ name: "redis", detail: "Redis is away; this process keeps its own counters and caches" }]
+        : [],
+    )
   }),
 )
 

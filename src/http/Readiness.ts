@@ -17,11 +17,16 @@ export class Readiness extends Context.Service<
   {
     /** What is missing; nothing when the service can serve. */
     readonly missing: Effect.Effect<ReadonlyArray<Missing>>
+    /** What would help and is away, while the service can serve. */
+    readonly without: () => ReadonlyArray<Missing>
     readonly beginDrain: Effect.Effect<void>
     readonly isDraining: () => boolean
   }
 >()("hedonify/http/Readiness") {
-  static readonly layer = (checks: Readonly<Record<string, ReadinessCheck>>) =>
+  static readonly layer = (
+    checks: Readonly<Record<string, ReadinessCheck>>,
+    without: () => ReadonlyArray<Missing> = () => [],
+  ) =>
     Layer.sync(Readiness, () => {
       let draining = false
       const all = Effect.forEach(
@@ -35,6 +40,7 @@ export class Readiness extends Context.Service<
           draining = true
         }),
         isDraining: () => draining,
+        without,
       })
     })
 }

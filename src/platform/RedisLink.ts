@@ -20,6 +20,15 @@ const awayNow = Effect.fail(away)
 
 const late: RedisFailure = { _tag: "RedisFailure", reason: `no answer within ${redisWaitMaxMillis} ms` }
 
+/**
+ * Fails when the wait is over, and not before what has arrived is read: where this process itself stood still, Redis
+ * may have answered long ago.
+ */
+const patience = Effect.sleep(redisWaitMaxMillis).pipe(
+  Effect.andThen(Effect.callback<void>((resume) => void setImmediate(() => resume(Effect.void)))),
+  Effect.andThen(Effect.fail(late)),
+)
+
 /** The name the breaker counts under; there is one Redis. */
 const breakerKey = "redis"
 
@@ -32,14 +41,14 @@ export class RedisLink extends Context.Service<
     readonly ask: (command: string, ...args: ReadonlyArray<string>) => Effect.Effect<unknown, RedisAway>
     /** As `ask`, in the background and without its answer. */
     readonly tell: (command: string, ...args: ReadonlyArray<string>) => Effect.Effect<void>
-    /** Why there is none although there should be; null where all is well or none is wanted. */
-    readonly complaint: () => string | null
+    /** Whether there should be one and is not. Never true without REDIS_URL. */
+    readonly isAway: () => boolean
   }
 >()("hedonify/platform/RedisLink") {
   /** No Redis: everybody keeps what it would share to itself. */
   static readonly layerOff = Layer.succeed(
     RedisLink,
-    RedisLink.of({ isUp: () => false, ask: () => awayNow, tell: () => Effect.void, complaint: () => null }),
+    RedisLink.of({ isUp: () => false, ask: () => awayNow, tell: () => Effect.void, isAway: () => false }),
   )
 
   static readonly layerOf = (url: Redacted.Redacted) => RedisLink.layerOver((changed) => connect(url, changed))
@@ -82,7 +91,8 @@ const make = Effect.fnUntraced(function* (open: Parameters<typeof RedisLink.laye
   })
   const breaker = yield* CircuitBreaker.make({
     tripPolicy: CircuitBreaker.consecutive(redisFailuresMax),
-    openDuration: redisProbeIntervalMillis,
+    // Only the probe gets as far as the breaker while it is open, and has a pace of its own.
+    openDuration: redisWaitMaxMillis,
   })
   yield* breaker.transitions.pipe(
     Stream.runForEach(({ to }) =>
@@ -95,8 +105,7 @@ const make = Effect.fnUntraced(function* (open: Parameters<typeof RedisLink.laye
   )
 
   const send = (command: string, args: ReadonlyArray<string>) =>
-    connection.send(command, args).pipe(
-      Effect.timeoutOrElse({ duration: redisWaitMaxMillis, orElse: () => Effect.fail(late) }),
+    Effect.raceFirst(connection.send(command, args), patience).pipe(
       Effect.tapError((failure) => Effect.sync(() => (lastFailure = failure))),
       breaker.execute({ key: breakerKey }),
       Effect.mapError(() => away),
@@ -114,8 +123,11 @@ const make = Effect.fnUntraced(function* (open: Parameters<typeof RedisLink.laye
     ask,
     tell: (command, ...args) =>
       Effect.suspend(() =>
-        isUp() ? Effect.asVoid(Effect.forkDetach(Effect.ignore(send(command, args)))) : Effect.void,
+        isUp()
+          ? // At once, so that it is on its way before what the caller asks next.
+            Effect.asVoid(Effect.forkDetach(Effect.ignore(send(command, args)), { startImmediately: true }))
+          : Effect.void,
       ),
-    complaint: () => (isUp() ? null : (lastFailure?.reason ?? "not connected yet")),
+    isAway: () => !isUp(),
   })
 })

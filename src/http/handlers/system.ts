@@ -17,7 +17,10 @@ export const systemHandlers = HttpApiBuilder.group(
     const readiness = yield* Readiness
 
     const ready = Effect.flatMap(readiness.missing, (missing) => {
-      if (missing.length === 0) return Effect.succeed(ok)
+      if (missing.length === 0) {
+        const without = readiness.without()
+        return Effect.succeed(without.length === 0 ? ok : { ...ok, without })
+      }
       const refusal: RequestRefusal = { code: "not_ready", missing }
       return Effect.fail(refusal)
     })
