@@ -41,31 +41,33 @@ const durations = durationMillis(durationMinMillis, durationMaxMillis)
 
 const flags = {
   buyers: Flag.Int("buyers").pipe(
-    Flag.withDescription(`How many want to buy; at least ${buyersForAUnit} for each unit, so that it sells out`),
+    Flag.withDescription(
+      `How many want to buy (${defaults.buyers}); at least ${buyersForAUnit} for each unit, so that it sells out`,
+    ),
     Flag.withSchema(count(1, buyersMax)),
     Flag.withDefault(defaults.buyers),
   ),
   units: Flag.Int("units").pipe(
-    Flag.withDescription("How many units there are"),
+    Flag.withDescription(`How many units there are (${defaults.units})`),
     Flag.withSchema(count(1, productUnitsMax)),
     Flag.withDefault(defaults.units),
   ),
   ordersPerSecondMax: Flag.Int("rate").pipe(
-    Flag.withDescription("Orders a second at the end of the rise"),
+    Flag.withDescription(`Orders a second at the end of the rise (${defaults.ordersPerSecondMax})`),
     Flag.withSchema(count(1, ordersPerSecondMaxMax)),
     Flag.withDefault(defaults.ordersPerSecondMax),
   ),
   shoppers: Flag.Int("shoppers").pipe(
-    Flag.withDescription("How many shop at once, an account each"),
+    Flag.withDescription(`How many shop at once, an account each (${defaults.shoppers})`),
     Flag.withSchema(count(1, shoppersMax)),
     Flag.withDefault(defaults.shoppers),
   ),
   durationSeconds: Flag.String("duration").pipe(
-    Flag.withDescription(`How long orders keep coming: ${durations.allowed}`),
+    Flag.withDescription(`How long they keep coming (${defaults.durationSeconds} seconds): ${durations.allowed}`),
     Flag.withDefault(`${defaults.durationSeconds} seconds`),
     Flag.filterMap(
       (text) => Option.map(durations.read(text), (millis) => millis / 1_000),
-      (text) => `--duration is ${JSON.stringify(text)}; allowed is ${durations.allowed}`,
+      () => durations.allowed,
     ),
   ),
 }
@@ -77,7 +79,9 @@ const load = Command.make("load").pipe(
       Flag.optional,
     ),
     latencyMaxMillis: Flag.Int("p99-max-millis").pipe(
-      Flag.withDescription("Fails a run whose slowest hundredth of answers took longer; a bar for sanity"),
+      Flag.withDescription(
+        `Fails a run in which one order in a hundred waited longer for its answer (${latencyDefaultMillis}); for sanity only`,
+      ),
       Flag.withSchema(count(1, durationMaxMillis)),
       Flag.withDefault(latencyDefaultMillis),
     ),

@@ -10,7 +10,8 @@ import { cannotStart } from "../platform/CannotStart.ts"
 import type { Prepared } from "./scenarios.ts"
 
 const scriptsFolder = fileURLToPath(new URL("../../k6", import.meta.url))
-const resultsFolder = fileURLToPath(new URL("../../k6/results", import.meta.url))
+/** Where the person is, as `.data` is, so that a run from elsewhere writes over nobody's results. */
+const resultsFolder = "k6/results"
 
 const install = "install it with `go install go.k6.io/k6@v1.8.1` or as https://grafana.com/docs/k6 says"
 /** Earlier ones do not run TypeScript by themselves. */
@@ -45,7 +46,7 @@ export const runK6 = ({ name, world }: Prepared) =>
       const folder = yield* fileSystem.makeTempDirectoryScoped({ prefix: "hedonify-load-" })
       const worldFile = path.join(folder, "world.json")
       const logFile = path.join(folder, "k6.log")
-      const summaryFile = path.join(resultsFolder, `${name}.json`)
+      const summaryFile = path.resolve(resultsFolder, `${name}.json`)
       yield* fileSystem.makeDirectory(resultsFolder, { recursive: true })
       yield* fileSystem.writeFileString(worldFile, JSON.stringify({ ...world, summaryFile }), { mode: 0o600 })
       // A hang-up is worth a warning to k6: only what is worse is kept.
@@ -60,7 +61,8 @@ export const runK6 = ({ name, world }: Prepared) =>
           stdin: "ignore",
           stdout: "inherit",
           stderr: "inherit",
-          forceKillAfter: "5 seconds",
+          // Told to stop, k6 would sum up half a run and call it broken.
+          killSignal: "SIGKILL",
         },
       )
       const exitCode = yield* k6.exitCode
@@ -70,7 +72,7 @@ export const runK6 = ({ name, world }: Prepared) =>
       if (exitCode !== 0 && exitCode !== thresholdsBroken) {
         return yield* cannotStart(`k6 could not run ${name}: it ended with ${exitCode}.`)
       }
-      yield* Console.log(`written to k6/results/${name}.json`)
+      yield* Console.log(`written to ${resultsFolder}/${name}.json`)
       return exitCode === 0
     }),
   ).pipe(
