@@ -3,4 +3,6 @@
 -- begins anywhere, so that two databases that share a Redis do not take each other's pages for their own.
 do $$ begin
   execute format('create sequence catalogue_generation start with %s', floor(random() * 1e15)::bigint + 1);
+  -- The first call of a sequence moves nothing.
+  perform nextval('catalogue_generation');
 end $$;
