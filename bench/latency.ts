@@ -71,7 +71,7 @@ const makeOverHttp = Effect.gen(function* () {
   let placed = 0
   const round = Effect.gen(function* () {
     const keyPrefix = randomBytes(6).toString("hex")
-    const job = { port, path: "/v1/orders", body, tokens: shop.tokens.slice(0, 1), connections: 1 }
+    const job = { port, paths: ["/v1/orders"], body, tokens: shop.tokens.slice(0, 1), connections: 1 }
     const { answers, latenciesMillis } = yield* send({ ...job, keyPrefix, seconds: roundSeconds })
     if (Object.keys(answers).join() !== "201") return yield* Effect.die(`answers were ${JSON.stringify(answers)}`)
     placed += answers["201"] ?? 0

@@ -1,7 +1,7 @@
 /**
  * `npm run bench -- [name …]`: the benchmarks, each as ratios in one run, with a table and bench/results/<name>.json.
  * A missed bar is shown and does not fail the command: on a shared machine it is a reason to look, not a proof. Books
- * that do not balance do fail it.
+ * that do not balance do fail it, and answers that should not be.
  */
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Console, Effect, Option } from "effect"
@@ -11,9 +11,10 @@ import { CannotStart } from "../src/platform/CannotStart.ts"
 import { hotProduct } from "./hotProduct/hotProduct.ts"
 import { http } from "./http/http.ts"
 import { latency } from "./latency.ts"
+import { redis } from "./redis.ts"
 
-const benchmarks = { "hot-product": hotProduct, http, latency } as const
-const names = ["hot-product", "http", "latency"] as const
+const benchmarks = { "hot-product": hotProduct, http, latency, redis } as const
+const names = ["hot-product", "http", "latency", "redis"] as const
 
 const name = Argument.Literals("name", names).pipe(
   Argument.withDescription("Which to run; all of them when none is named"),

@@ -44,7 +44,7 @@ const startTargets = Effect.gen(function* () {
     tokens: ReadonlyArray<string>,
   ): Target => ({
     name,
-    job: { port, path: "/v1/orders", body: orderOf(productId), tokens, connections },
+    job: { port, paths: ["/v1/orders"], body: orderOf(productId), tokens, connections },
     status,
     rounds: [],
     answered: 0,

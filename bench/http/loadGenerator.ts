@@ -8,8 +8,10 @@ import { performance } from "node:perf_hooks"
 
 export interface Job {
   readonly port: number
-  readonly path: string
-  readonly body: string
+  /** One after the other, over and over. */
+  readonly paths: ReadonlyArray<string>
+  /** What is posted, each time under a key of its own; without one the paths are read. */
+  readonly body: string | null
   /** Bearer tokens, one connection after the other; none where the target asks for none. */
   readonly tokens: ReadonlyArray<string>
   /** Makes the keys of this job unlike any other's. */
@@ -49,16 +51,22 @@ const run = (job: Job): Promise<LoadResult> =>
     let endsAt = Number.POSITIVE_INFINITY
     let utilisation = performance.eventLoopUtilization()
 
-    const heads = (job.tokens.length === 0 ? [""] : job.tokens).map((token) =>
+    const headers = (job.tokens.length === 0 ? [""] : job.tokens).map((token) =>
       [
-        `POST ${job.path} HTTP/1.1`,
         `Host: 127.0.0.1:${job.port}`,
         ...(token === "" ? [] : [`Authorization: Bearer ${token}`]),
-        "Content-Type: application/json",
-        `Content-Length: ${Buffer.byteLength(job.body)}`,
-        "Idempotency-Key: ",
+        ...(job.body === null
+          ? []
+          : ["Content-Type: application/json", `Content-Length: ${Buffer.byteLength(job.body)}`]),
       ].join("\r\n"),
     )
+    const requestOf = (headersOfConnection: string): string => {
+      const path = job.paths[keys % job.paths.length] ?? "/"
+      const key = keys++
+      return job.body === null
+        ? `GET ${path} HTTP/1.1\r\n${headersOfConnection}\r\n\r\n`
+        : `POST ${path} HTTP/1.1\r\n${headersOfConnection}\r\nIdempotency-Key: ${job.keyPrefix}-${key}\r\n\r\n${job.body}`
+    }
     const finish = (): void => {
       const seconds = (performance.now() - startedAt) / 1000
       const sorted = Float64Array.from(latencies).sort()
@@ -70,12 +78,12 @@ const run = (job: Job): Promise<LoadResult> =>
         utilisation: performance.eventLoopUtilization(utilisation).utilization,
       })
     }
-    const drive = (socket: Socket, head: string): (() => void) => {
+    const drive = (socket: Socket, headersOfConnection: string): (() => void) => {
       let received: Buffer = Buffer.alloc(0)
       let sentAt = 0
       const send = (): void => {
         sentAt = performance.now()
-        socket.write(`${head}${job.keyPrefix}-${keys++}\r\n\r\n${job.body}`)
+        socket.write(requestOf(headersOfConnection))
       }
       socket.on("data", (chunk) => {
         received = received.length === 0 ? chunk : Buffer.concat([received, chunk])
@@ -97,7 +105,7 @@ const run = (job: Job): Promise<LoadResult> =>
     const waiting: Array<() => void> = []
     for (let index = 0; index < job.connections; index++) {
       const socket = connect({ host: "127.0.0.1", port: job.port, noDelay: true })
-      const send = drive(socket, heads[index % heads.length] ?? "")
+      const send = drive(socket, headers[index % headers.length] ?? "")
       socket.once("error", reject)
       socket.once("connect", () => {
         open += 1

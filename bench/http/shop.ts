@@ -26,6 +26,8 @@ export interface Shop {
   readonly tokens: ReadonlyArray<string>
   readonly productId: string
   readonly soldOutProductId: string
+  /** Adds one more product, as a merchant does while others buy. */
+  readonly addProduct: Effect.Effect<unknown, CannotStart>
 }
 
 type Json = Readonly<Record<string, unknown>>
@@ -82,6 +84,7 @@ export const openShop = Effect.fnUntraced(function* (port: number) {
     port,
     productId: yield* product("Bench product", unitsStocked),
     soldOutProductId: yield* product("Sold out", 0),
+    addProduct: product("New lamp", 1),
     tokens: yield* Effect.forEach(Array.from({ length: customers }), (_, index) => signUp(`customer${index}`)),
   } satisfies Shop
 })
