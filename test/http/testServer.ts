@@ -20,6 +20,7 @@ import { Merchants } from "../../src/merchants/Merchants.ts"
 import { Orders } from "../../src/orders/Orders.ts"
 import { Configuration } from "../../src/platform/Configuration.ts"
 import { testDatabase } from "../platform/testDatabase.ts"
+import { redisSettings } from "../platform/testRedis.ts"
 
 export const adminEmail = "admin@example.com"
 export const adminPassword = "correct horse battery"
@@ -52,6 +53,10 @@ const address = Layer.effect(
   }),
 )
 
+/** With a Redis of its own where the run has one. */
+const configurationOf = (settings: Readonly<Record<string, string>>) =>
+  Layer.unwrap(Effect.map(redisSettings, (redis) => Configuration.layerOf({ ...environment, ...redis, ...settings })))
+
 /** A server with these settings beside those of every test. */
 export const testServerWith = (settings: Readonly<Record<string, string>>) => serverOver(settings, httpLayer)
 
@@ -75,7 +80,7 @@ const serverOver = <E, R>(settings: Readonly<Record<string, string>>, http: Laye
     Layer.provideMerge(services),
     Layer.provideMerge(application),
     Layer.provideMerge(testDatabase),
-    Layer.provideMerge(Layer.mergeAll(Configuration.layerOf({ ...environment, ...settings }), NodeServices.layer)),
+    Layer.provideMerge(Layer.mergeAll(configurationOf(settings), NodeServices.layer)),
     Layer.orDie,
   )
 

@@ -8,7 +8,7 @@ import { Effect, Layer } from "effect"
 import { randomBytes } from "node:crypto"
 import { inject } from "vitest"
 import { DatabaseAddress } from "../../src/platform/Database.ts"
-import { addressOf, administer } from "./globalSetup.ts"
+import { addressOf, administer } from "./databaseServer.ts"
 
 /** Tests share one server with 200 connections; a file that needs more for itself makes its own pool. */
 const connectionsMax = 8
