@@ -7,16 +7,20 @@
  * forbid tomorrow's.
  */
 import { assert } from "@effect/vitest"
+import { sweepIntervalMillis } from "../../src/domain/bounds.ts"
 import type { Command, PricedLine } from "../../src/domain/commands.ts"
-import type { ProductId, Shard } from "../../src/domain/ids.ts"
-import type { OrderRefusal } from "../../src/domain/refusals.ts"
+import type { OrderId, Shard } from "../../src/domain/ids.ts"
 import type { MemoryDatabase } from "../../src/inventory/MemoryShardStore.ts"
-import { assertBooks, assertLimits, type Books } from "./books.ts"
-import type { Attempt, History, Submission } from "./history.ts"
-import { type Ledger, stockCount, unitsCount } from "./ledger.ts"
+import type { BatchEvent } from "../../src/inventory/memoryTables.ts"
+import { assertBooks, assertUnits, type Books } from "./books.ts"
+import type { Attempt, Cancellation, History, Submission } from "./history.ts"
+import { type Ledger, quantities } from "./ledger.ts"
+import { checkNothingToEdit, checkRefusal } from "./refusals.ts"
 
 /** How late an answer may be: the actor looks at its deadlines in ticks of 25 ms. */
 const latenessMaxMillis = 50
+/** How long after its time a reservation may keep its stock when nothing goes wrong any more. */
+const sweepLagMaxMillis = 2 * sweepIntervalMillis
 
 export interface Circumstances {
   /** Whether time never went on under a fiber's feet. */
@@ -24,7 +28,10 @@ export interface Circumstances {
   /** Whether a store call of this node on this shard is under way, or ended just now without an answer. */
   readonly isCommitting: (node: string, shard: Shard) => boolean
   readonly customerOf: (orderId: string) => string
-  readonly stockedAtFirst: ReadonlyMap<ProductId, number>
+  /** Every count before anything happened. */
+  readonly first: ReadonlyMap<string, number>
+  /** Nodes that were killed: who waited for them got no answer. */
+  readonly killed: ReadonlySet<string>
 }
 
 export class Auditor {
@@ -52,7 +59,7 @@ export class Auditor {
 
   onApplied(ledger: Ledger): void {
     assertBooks(this.#books)
-    assertLimits(this.#books, this.#circumstances.customerOf)
+    assertUnits(this.#books, this.#circumstances.customerOf)
     for (const { submission } of ledger.batches.at(-1)?.steps ?? []) {
       assert.isFalse(saidNothing(submission), `command ${submission.number} took effect after its refusal`)
     }
@@ -73,6 +80,15 @@ export class Auditor {
       case "Accepted":
       case "Moved":
         return assert.isTrue(isEffective, `command ${number} was answered ${answer._tag} and is not in the rows`)
+      case "Cancelled":
+      case "AlreadyCancelled":
+        if (command._tag !== "Cancel") return
+        return assert.strictEqual(this.#statusOf(command.orderId), "cancelled", `command ${number}: ${answer._tag}`)
+      case "Amended": {
+        const version = ledger.versions.get(submission)
+        if (version !== undefined) assert.strictEqual(answer.version, version, `the version that edit ${number} left`)
+        return
+      }
       case "Held":
         if (command._tag === "Hold") assert.isTrue(isEffective || this.#extends(command, ledger), "Held, but no hold")
         return
@@ -108,10 +124,8 @@ export class Auditor {
         const stored = tables.orderLines.all().filter((line) => line.orderId === request.orderId)
         assert.deepStrictEqual(sorted(answer.lines), sorted(stored), "the lines answered are those stored")
         assert.deepStrictEqual(quantities(stored), quantities(request.lines), "the lines stored are those ordered")
-        for (const { productId, unitPrice } of stored) {
-          assert.strictEqual(unitPrice, tables.products.get(productId)?.price, "an order at another price")
-        }
-        return
+        const times = [row.createdAtMillis, row.expiresAtMillis]
+        return assert.deepStrictEqual([answer.createdAtMillis, answer.expiresAtMillis], times, "the times answered")
       }
       case "Repeated": {
         const known = tables.orders.get(answer.orderId)
@@ -120,69 +134,73 @@ export class Auditor {
       }
       case "Busy":
       case "Refused":
+      case "CartChanged":
         return assert.isUndefined(row, `order ${request.orderId} is there, and "${answer._tag}" was said`)
       default:
     }
   }
 
+  /** One try to cancel, at the instant it is answered. */
+  onCancellation({ answer, caller, orderId, ownerBefore }: Cancellation, nowMillis: number): void {
+    if (answer === null || answer._tag === "HungUp" || answer._tag === "Busy") return
+    if (answer._tag === "NotFound")
+      return assert.notStrictEqual(caller, ownerBefore, "an order its owner does not find")
+    assert.strictEqual(caller, ownerBefore, `somebody else was told "${answer._tag}" of order ${orderId}`)
+    const order = this.#database.tables.orders.get(orderId)
+    if (answer._tag === "Cancelled" || answer._tag === "AlreadyCancelled") {
+      return assert.strictEqual(order?.status, "cancelled", `order ${orderId} was answered ${answer._tag}`)
+    }
+    if (answer._tag === "Refused") {
+      assert.strictEqual(answer.refusal.status, "expired", "only time keeps an owner from cancelling")
+      assert.notStrictEqual(order?.status, "cancelled", "a cancelled order is not one that could not be")
+      assert.isAtMost(order?.expiresAtMillis ?? Infinity, nowMillis, "an order that had time could not be cancelled")
+    }
+  }
+
   /** When faults have ended, everybody has an answer and the sweeper has passed. */
-  atEnd(history: History, ledger: Ledger): void {
+  atEnd(history: History, ledger: Ledger, nowMillis: number): void {
+    const { killed } = this.#circumstances
     const { tables } = this.#database
     assertBooks(this.#books)
-    assertLimits(this.#books, this.#circumstances.customerOf)
+    assertUnits(this.#books, this.#circumstances.customerOf)
     for (const attempt of history.attempts) {
       assert.isNotNull(attempt.answer, `attempt for order ${attempt.request.orderId} was never answered`)
       const isNo = attempt.answer?._tag === "Busy" || attempt.answer?._tag === "Refused"
       if (isNo) assert.isUndefined(tables.orders.get(attempt.request.orderId), "a ghost")
     }
-    for (const { answer, number } of history.submissions) assert.isNotNull(answer, `command ${number} has no answer`)
+    for (const { answer, node, number } of history.submissions) {
+      if (!killed.has(node)) assert.isNotNull(answer, `command ${number} has no answer`)
+    }
     assert.deepStrictEqual(tables.holds.all(), [], "a hold never ended")
     assert.deepStrictEqual(tables.pendingReturns.all(), [], "a return never arrived")
-    for (const submission of history.submissions) this.#checkRefusal(submission, ledger)
-  }
-
-  /** A refusal names a count that is too small: it must have been that, where the order of the mailbox puts it. */
-  #checkRefusal(submission: Submission, ledger: Ledger): void {
-    const { answer, command, number } = submission
-    if (answer?._tag !== "Refused") return
-    for (const { count, isTooSmall, said } of reasonsOf(answer.refusal, command)) {
-      assert.isTrue(isTooSmall, `command ${number} was refused although ${said} would do`)
-      const values = this.#valuesOf(count, submission, ledger)
-      assert.include(values, said, `command ${number} was told ${said} of ${count}`)
+    this.#checkEndings(history, nowMillis)
+    for (const submission of history.submissions) {
+      const hasChangedHands = (tables.leases.get(`${submission.shard}`)?.epoch ?? 0) > 1
+      const circumstances = { first: this.#circumstances.first, hasChangedHands }
+      checkRefusal(submission, ledger, circumstances)
+      checkNothingToEdit(submission, ledger, circumstances)
     }
   }
 
-  /**
-   * What a count can have been for this command: exactly what those before it in the mailbox left, or, where a commit
-   * met what nobody could know or the shard changed hands meanwhile, any value it had until the answer.
-   */
-  #valuesOf(count: string, submission: Submission, ledger: Ledger): ReadonlyArray<number> {
-    const { answeredAtMillis, number, shard, startedAtMillis } = submission
-    const batches = ledger.batches.filter((batch) => batch.shard === shard)
-    const epoch = this.#database.tables.leases.get(`${shard}`)?.epoch ?? 0
-    const first = count.startsWith("stock ") ? this.#stockedAtFirst(count) : 0
-    const isLoose = epoch > 1 || batches.some(({ atMillis, isSurprise }) => isSurprise && atMillis >= startedAtMillis)
-    const steps = batches.flatMap(({ atMillis, steps: all }) => all.map((step) => ({ ...step, atMillis })))
-    if (!isLoose) {
-      const before = steps.filter((step) => step.submission.number < number)
-      return [before.reduce((sum, step) => sum + (step.moved.get(count) ?? 0), first)]
+  /** Every order's life is told once in the log, ends in time, and was cancelled only for its own caller. */
+  #checkEndings({ cancellations }: History, nowMillis: number): void {
+    const { tables } = this.#database
+    const told = new Map<OrderId, Array<BatchEvent["type"]>>()
+    for (const event of tables.batches.all().flatMap((batch) => batch.events)) {
+      if ("orderId" in event) told.set(event.orderId, [...(told.get(event.orderId) ?? []), event.type])
     }
-    let value = first
-    const values = new Set<number>()
-    for (const { atMillis, moved } of steps) {
-      if (atMillis > answeredAtMillis) break
-      if (atMillis >= startedAtMillis) values.add(value)
-      value += moved.get(count) ?? 0
-      if (atMillis >= startedAtMillis) values.add(value)
+    for (const { caller, expiresAtMillis, orderId, status } of tables.orders.all()) {
+      const life = status === "reserved" ? ["order.reserved"] : ["order.reserved", `order.${status}`]
+      assert.deepStrictEqual<ReadonlyArray<string> | undefined>(told.get(orderId), life, `the log of order ${orderId}`)
+      const isLate = status === "reserved" && expiresAtMillis < nowMillis - sweepLagMaxMillis
+      assert.isFalse(isLate, `order ${orderId} keeps its stock past its time`)
+      const wasAsked = cancellations.some((one) => one.orderId === orderId && one.caller === caller)
+      if (status === "cancelled") assert.isTrue(wasAsked, `order ${orderId} was cancelled, and its owner never asked`)
     }
-    values.add(value)
-    return [...values]
   }
 
-  #stockedAtFirst(count: string): number {
-    for (const [productId, units] of this.#circumstances.stockedAtFirst)
-      if (count === stockCount(productId)) return units
-    return 0
+  #statusOf(orderId: OrderId): string | undefined {
+    return this.#database.tables.orders.get(orderId)?.status
   }
 
   #extends(command: Extract<Command, { _tag: "Hold" }>, ledger: Ledger): boolean {
@@ -213,42 +231,7 @@ const saidNothing = ({ answer }: Submission): boolean =>
   answer?._tag === "CommandFailed" ||
   answer?._tag === "HoldMissing"
 
-interface Reason {
-  readonly count: string
-  readonly said: number
-  readonly isTooSmall: boolean
-}
-
-type Refusal =
-  | OrderRefusal
-  | { readonly code: "stock_is_sold"; readonly productId: ProductId; readonly available: number }
-
-const reasonsOf = (refusal: Refusal | { readonly code: string }, command: Command): ReadonlyArray<Reason> => {
-  if (refusal.code === "out_of_stock" && "lines" in refusal) {
-    return refusal.lines.map(({ available, productId, requested }) => {
-      return { count: stockCount(productId), said: available, isTooSmall: available < requested }
-    })
-  }
-  if (refusal.code === "stock_is_sold" && "available" in refusal && command._tag === "Restock") {
-    const { available, productId } = refusal
-    return [{ count: stockCount(productId), said: available, isTooSmall: available + command.delta < 0 }]
-  }
-  if (
-    refusal.code === "limit_exceeded" &&
-    "had" in refusal &&
-    (command._tag === "Reserve" || command._tag === "Hold")
-  ) {
-    const { allowed, had, productId } = refusal
-    const wanted = command.lines.find((line) => line.productId === productId)?.quantity ?? 0
-    return [{ count: unitsCount(productId, command.customer), said: had, isTooSmall: had + wanted > allowed }]
-  }
-  return []
-}
-
 const sorted = (lines: ReadonlyArray<PricedLine>) =>
   lines
     .map(({ productId, quantity, unitPrice }) => ({ productId, quantity, unitPrice }))
     .sort((left, right) => (left.productId < right.productId ? -1 : 1))
-
-const quantities = (lines: ReadonlyArray<{ readonly productId: ProductId; readonly quantity: number }>) =>
-  Object.fromEntries(lines.map((line) => [line.productId, line.quantity]))

@@ -1,6 +1,6 @@
 /**
  * What the rows alone must say at any instant, whoever wrote them: the balance of every product, one order a key, sums
- * that are sums, limits that are kept. The same checks for the in-memory tables and for what PostgreSQL holds.
+ * that are sums, units that are counted right. The same checks for the in-memory tables and for what PostgreSQL holds.
  */
 import { assert } from "@effect/vitest"
 import type { ProductId } from "../../src/domain/ids.ts"
@@ -12,7 +12,7 @@ interface Units {
 }
 
 export interface Books {
-  readonly products: ReadonlyArray<{ readonly productId: ProductId; readonly limitPerCustomer: number | null }>
+  readonly products: ReadonlyArray<{ readonly productId: ProductId; readonly countsUnits: boolean }>
   readonly stock: ReadonlyArray<{ readonly productId: ProductId; readonly stocked: number; readonly available: number }>
   readonly movements: ReadonlyArray<{ readonly productId: ProductId; readonly delta: number }>
   readonly orders: ReadonlyArray<{
@@ -61,23 +61,19 @@ export const assertBooks = (books: Books): void => {
   }
 }
 
-/** Units that customers have of limited products, against orders, holds and returns; `customerOf` an order's id. */
-export const assertLimits = (books: Books, customerOf: (orderId: string) => string): void => {
-  const limits = new Map(books.products.map((product) => [product.productId, product.limitPerCustomer]))
+/** Units that are counted for customers, against orders, holds and returns; `customerOf` an order's id. */
+export const assertUnits = (books: Books, customerOf: (orderId: string) => string): void => {
   const live = new Set(books.orders.filter((order) => isLive(order.status)).map((order) => order.orderId))
+  const counted = new Set(books.products.flatMap((product) => (product.countsUnits ? [product.productId] : [])))
   const had = new Map<string, number>()
-  const count = (productId: ProductId, customer: string, units: number): void => {
-    if ((limits.get(productId) ?? null) === null) return
-    had.set(`${productId}/${customer}`, (had.get(`${productId}/${customer}`) ?? 0) + units)
-  }
+  const count = (productId: ProductId, customer: string, units: number): void =>
+    void had.set(`${productId}/${customer}`, (had.get(`${productId}/${customer}`) ?? 0) + units)
   for (const { orderId, productId, quantity } of books.orderLines) {
     if (live.has(orderId)) count(productId, customerOf(orderId), quantity)
   }
   for (const row of [...books.holds, ...books.pendingReturns]) count(row.productId, row.customer, row.quantity)
   for (const { customer, productId, units } of books.customerUnits) {
+    assert.isTrue(counted.has(productId), `units of ${productId} are counted, which never had a limit`)
     assert.strictEqual(units, had.get(`${productId}/${customer}`) ?? 0, `units of ${productId} that ${customer} has`)
-    assert.isAtMost(units, limits.get(productId) ?? 0, `${customer} has more of ${productId} than the limit`)
-    had.delete(`${productId}/${customer}`)
   }
-  for (const [name, units] of had) assert.strictEqual(units, 0, `${name} was never counted`)
 }

@@ -6,8 +6,8 @@
  * without anybody coming between.
  */
 import { Cause, Clock, Effect, Exit, Scheduler } from "effect"
-import type { Command, OutcomeOf } from "../../src/domain/commands.ts"
-import type { Shard } from "../../src/domain/ids.ts"
+import type { CancelOutcome, Command, OutcomeOf } from "../../src/domain/commands.ts"
+import type { CallerId, OrderId, Shard } from "../../src/domain/ids.ts"
 import type { Inventory } from "../../src/inventory/Inventory.ts"
 import type { CommandError, Reply } from "../../src/inventory/mailboxEntry.ts"
 import type { CoordinatedOutcome, OrderRequest } from "../../src/inventory/OrderCoordinator.ts"
@@ -33,10 +33,22 @@ export interface Attempt {
   answer: CoordinatedOutcome | CommandError | { readonly _tag: "HungUp" } | null
 }
 
+/** One client's try to cancel an order, its own or another's. */
+export interface Cancellation {
+  readonly caller: CallerId
+  readonly orderId: OrderId
+  /** Whose it was when it began; null where it was not there. */
+  readonly ownerBefore: CallerId | null
+  answer: CancelOutcome | CommandError | { readonly _tag: "HungUp" } | { readonly _tag: "NotFound" } | null
+}
+
 export class History {
   readonly submissions: Array<Submission> = []
   readonly byCommand = new Map<Command, Submission>()
+  /** Endings by their lines and edits by their change, since what is written carries only these of the command. */
+  readonly byContent = new Map<object, Submission>()
   readonly attempts: Array<Attempt> = []
+  readonly cancellations: Array<Cancellation> = []
   readonly #onAnswer: (submission: Submission) => void
 
   constructor(onAnswer: (submission: Submission) => void) {
@@ -56,6 +68,8 @@ export class History {
             const submission = { number, node, shard, command, ...times, answer: null }
             this.submissions.push(submission)
             this.byCommand.set(command, submission)
+            if (command._tag === "Cancel" || command._tag === "Expire") this.byContent.set(command.lines, submission)
+            if (command._tag === "Amend") this.byContent.set(command.change, submission)
             return submission
           }),
         )

@@ -2,23 +2,31 @@
  * What every commit really did, seen from the tables: each batch that was applied, command by command in the order of
  * the mailbox, and what each moved. It compares rows before and after, and believes neither planner nor statement.
  *
- * Must stay true: what the steps of a batch move is what its stock rows moved, or `judged` is told.
+ * Must stay true: what the steps of a batch move is what its rows moved, and each sale found the price, the limit and
+ * the stock that those ahead of it had left; otherwise `judged` is told.
  */
 import { assert } from "@effect/vitest"
-import type { BatchWrite } from "../../src/domain/batch.ts"
-import type { Command, Release } from "../../src/domain/commands.ts"
-import type { ProductId, Shard } from "../../src/domain/ids.ts"
+import type { AmendmentWrite, BatchWrite } from "../../src/domain/batch.ts"
+import type { Command, PricedLine, Release, Reserve } from "../../src/domain/commands.ts"
+import type { OrderId, ProductId, Shard } from "../../src/domain/ids.ts"
 import type { MemoryDatabase } from "../../src/inventory/MemoryShardStore.ts"
-import type { HoldRow } from "../../src/inventory/memoryTables.ts"
+import {
+  type CartRow,
+  customerOf,
+  holdKey,
+  type HoldRow,
+  type OrderRow,
+  type PendingReturnRow,
+  type ProductRow,
+} from "../../src/inventory/memoryTables.ts"
+import { add, factCount, factsOf, stockCount, unitsCount } from "./counts.ts"
 import type { History, Submission } from "./history.ts"
-
-/** Something that is counted: a product's units in stock, or those a customer has of a limited one. */
-export const stockCount = (productId: ProductId): string => `stock ${productId}`
-export const unitsCount = (productId: ProductId, customer: string): string => `units ${productId} ${customer}`
 
 export interface Step {
   readonly submission: Submission
   readonly moved: ReadonlyMap<string, number>
+  /** The lines of this shard that it sold or set aside, and for whom. */
+  readonly taken: { readonly customer: string; readonly lines: ReadonlyArray<PricedLine> } | null
 }
 
 export interface AppliedBatch {
@@ -27,14 +35,16 @@ export interface AppliedBatch {
   readonly epoch: number
   readonly atMillis: number
   readonly steps: ReadonlyArray<Step>
-  /** Whether the commit found what the plan did not know: a key or a hold that was not as expected. */
+  /** Whether the commit found what the plan did not know: a key, a hold, a cart or a version that was not as expected. */
   readonly isSurprise: boolean
 }
 
 interface Before {
-  readonly holds: ReadonlyArray<HoldRow>
-  readonly returns: ReadonlySet<string>
-  readonly orders: number
+  readonly holds: ReadonlyMap<string, HoldRow>
+  readonly returns: ReadonlyMap<string, PendingReturnRow>
+  readonly orders: ReadonlyMap<OrderId, OrderRow>
+  readonly carts: ReadonlyMap<string, CartRow>
+  readonly products: ReadonlyMap<ProductId, ProductRow>
   readonly movements: ReadonlySet<string>
   readonly stock: ReadonlyMap<ProductId, number>
   readonly leases: ReadonlyArray<{ readonly epoch: number; readonly batch: number }>
@@ -45,12 +55,23 @@ export class Ledger {
   /** The content that each batch number was sent with; a number has one content for ever. */
   readonly sent = new Map<string, BatchWrite>()
   readonly effective = new Set<Submission>()
+  /** The version that each edit left its product at. */
+  readonly versions = new Map<Submission, number>()
+  readonly #values: Map<string, number>
+  readonly #soldCarts = new Set<string>()
   readonly #database: MemoryDatabase
   readonly #history: History
 
-  constructor(database: MemoryDatabase, history: History, judged: (check: () => void) => void, onApplied: () => void) {
+  constructor(
+    database: MemoryDatabase,
+    history: History,
+    first: ReadonlyMap<string, number>,
+    judged: (check: () => void) => void,
+    onApplied: () => void,
+  ) {
     this.#database = database
     this.#history = history
+    this.#values = new Map(first)
     const { tables } = database
     const transact = tables.transact.bind(tables)
     tables.transact = <A>(change: () => A) => {
@@ -78,9 +99,11 @@ export class Ledger {
   #look(): Before {
     const { tables } = this.#database
     return {
-      holds: tables.holds.all(),
-      returns: new Set(tables.pendingReturns.all().map((row) => row.returnId)),
-      orders: tables.orders.all().length,
+      holds: new Map(tables.holds.all().map((row) => [holdKey(row.shard, row, row.productId), row])),
+      returns: new Map(tables.pendingReturns.all().map((row) => [row.returnId, row])),
+      orders: new Map(tables.orders.all().map((row) => [row.orderId, row])),
+      carts: new Map(tables.carts.all().map((row) => [row.caller, row])),
+      products: new Map(tables.products.all().map((row) => [row.productId, row])),
       movements: new Set(tables.movements.all().map((row) => row.movementId)),
       stock: new Map(tables.stock.all().map((row) => [row.productId, row.available])),
       leases: this.#leases(),
@@ -99,73 +122,209 @@ export class Ledger {
     assert.strictEqual(row.epoch, lease.epoch, `batch ${row.batch} of shard ${shard} was written under an old epoch`)
     if (row.voided) return
     const write = this.sent.get(numberName(row)) ?? assert.fail("a batch was applied that nobody sent")
-    const applied = this.#stepsOf(write, before)
+    const applied = this.#stepsOf(write, before, row.committedAtMillis)
     const moved = new Map<string, number>()
     for (const step of applied.steps) for (const [name, by] of step.moved) add(moved, name, by)
     for (const { available, productId } of tables.stock.all()) {
       const by = available - (before.stock.get(productId) ?? 0)
       assert.strictEqual(by, moved.get(stockCount(productId)) ?? 0, `batch ${row.batch} moved other stock than it says`)
     }
-    for (const step of applied.steps) this.effective.add(step.submission)
+    for (const step of applied.steps) this.#follow(step, row.committedAtMillis)
+    for (const product of tables.products.all()) {
+      for (const [name, value] of factsOf(product)) {
+        assert.strictEqual(value, this.#values.get(name), `batch ${row.batch} made other edits than it says: ${name}`)
+      }
+    }
     this.batches.push({ shard, batch: row.batch, epoch: row.epoch, atMillis: row.committedAtMillis, ...applied })
   }
 
-  #stepsOf(write: BatchWrite, before: Before): Pick<AppliedBatch, "steps" | "isSurprise"> {
+  /** One command after the other: each finds what those ahead of it left, as if it were alone. */
+  #follow({ moved, submission, taken }: Step, atMillis: number): void {
+    const value = (name: string): number => this.#values.get(name) ?? 0
+    this.effective.add(submission)
+    for (const { productId, unitPrice } of taken?.lines ?? []) {
+      const what = `command ${submission.number} took ${productId}`
+      assert.strictEqual(unitPrice, value(factCount("price", productId)), `${what} at another price`)
+      assert.strictEqual(value(factCount("archived", productId)), 0, `${what}, which is archived`)
+      assert.strictEqual(value(factCount("paused", productId)), 0, `${what}, which is paused`)
+      assert.isAtMost(value(factCount("sale start", productId)), atMillis, `${what} before its sale`)
+    }
+    for (const [name, by] of moved) add(this.#values, name, by)
+    for (const { productId } of taken?.lines ?? []) {
+      assert.isAtLeast(value(stockCount(productId)), 0, `command ${submission.number} spent what only later came back`)
+      const limit = value(factCount("limit", productId))
+      const has = value(unitsCount(productId, taken?.customer ?? ""))
+      if (limit > 0)
+        assert.isAtMost(has, limit, `command ${submission.number} took more of ${productId} than the limit`)
+    }
+  }
+
+  #stepsOf(write: BatchWrite, before: Before, atMillis: number): Pick<AppliedBatch, "steps" | "isSurprise"> {
     const { tables } = this.#database
     const steps: Array<Step> = []
-    const step = (command: Command, lines: Lines, customer: string, sign: 1 | -1): void => {
-      const submission = this.#history.byCommand.get(command) ?? assert.fail("a batch carries a command nobody sent")
-      assert.isFalse(this.effective.has(submission), `command ${submission.number} took effect twice`)
-      steps.push({ submission, moved: this.#moves(lines, customer, sign) })
+    const note = (submission: Submission | undefined, moved: Step["moved"], taken: Step["taken"] = null): void => {
+      if (submission === undefined) return assert.fail("a batch carries a command nobody sent")
+      const isNew = !this.effective.has(submission) && !steps.some((step) => step.submission === submission)
+      assert.isTrue(isNew, `command ${submission.number} took effect twice`)
+      steps.push({ submission, moved, taken })
     }
+    const step = (command: Command, moved: Step["moved"], taken: Step["taken"] = null): void =>
+      note(this.#history.byCommand.get(command), moved, taken)
     let isSurprise = write.extensions.length > 0
-    const orders = new Set(
-      tables.orders
-        .all()
-        .slice(before.orders)
-        .map((row) => row.orderId),
-    )
-    for (const { command, lines } of write.orders) {
-      if (orders.has(command.orderId)) step(command, lines, command.customer, -1)
-      else isSurprise = true
+    for (const { command } of write.orders) {
+      const isNew = tables.orders.get(command.orderId) !== undefined && !before.orders.has(command.orderId)
+      if (!isNew) {
+        isSurprise = true
+        continue
+      }
+      const lines = this.#soldAtHome(command, write.shard, before)
+      step(command, moves(lines, command.customer, -1), { customer: command.customer, lines })
     }
-    for (const { command, lines } of write.holds) step(command, lines, command.customer, -1)
+    for (const { command, lines: wanted } of write.holds) {
+      const lines = wanted.map(({ productId }) => {
+        const key = holdKey(write.shard, command, productId)
+        assert.isFalse(before.holds.has(key), "a hold that was there took units again")
+        return tables.holds.get(key) ?? assert.fail("a hold without its row")
+      })
+      step(command, moves(lines, command.customer, -1), { customer: command.customer, lines })
+    }
     for (const command of write.releases) {
-      const gone = before.holds.filter((row) => isOf(row, write.shard, command) && !tables.holds.all().includes(row))
+      const gone = [...before.holds].flatMap(([key, row]) =>
+        isOf(row, write.shard, command) && tables.holds.get(key) === undefined ? [row] : [],
+      )
       const [row] = gone
-      if (row !== undefined) step(command, gone, row.customer, 1)
+      if (row !== undefined) step(command, moves(gone, row.customer, 1))
     }
     // Two sweepers may bring the same return; it is applied once.
     const settled = new Set(tables.pendingReturns.all().map((row) => row.returnId))
     for (const command of write.returns) {
-      if (!before.returns.has(command.returnId) || settled.has(command.returnId)) continue
+      const row = before.returns.get(command.returnId)
+      if (row === undefined || settled.has(command.returnId)) continue
       settled.add(command.returnId)
-      const { customer = "", quantity = 0 } = this.returned.get(command.returnId) ?? {}
-      step(command, [{ productId: command.productId, quantity }], customer, 1)
+      step(command, moves([row], row.customer, 1))
     }
     for (const command of write.movements) {
       const isNew = tables.movements.get(command.movementId) !== undefined && !before.movements.has(command.movementId)
-      if (isNew) step(command, [{ productId: command.productId, quantity: command.delta }], "", 1)
+      if (isNew) step(command, new Map([[stockCount(command.productId), command.delta]]))
       else isSurprise = true
+    }
+    this.#endingsOf(write, before, atMillis, note)
+    for (const amendment of write.amendments) {
+      if (!this.#isAmended(amendment, before)) isSurprise = true
+      else note(this.#history.byContent.get(amendment.change), this.#editOf(amendment, before))
     }
     return { steps: steps.sort((left, right) => left.submission.number - right.submission.number), isSurprise }
   }
 
-  /** What each return gives back, noted by whoever ended the order: the row is gone when it is applied. */
-  readonly returned = new Map<string, { readonly customer: string; readonly quantity: number }>()
-
-  #moves(lines: Lines, customer: string, sign: 1 | -1): ReadonlyMap<string, number> {
-    const moved = new Map<string, number>()
-    for (const { productId, quantity } of lines) {
-      add(moved, stockCount(productId), sign * quantity)
-      const isLimited = (this.#database.tables.products.get(productId)?.limitPerCustomer ?? null) !== null
-      if (isLimited && customer !== "") add(moved, unitsCount(productId, customer), -sign * quantity)
+  /** An order's lines of this shard; those of others were held for it at the price it pays, and its cart was its own. */
+  #soldAtHome(command: Reserve, shard: Shard, before: Before): ReadonlyArray<PricedLine> {
+    const { tables } = this.#database
+    const lines = tables.linesOf(command.orderId)
+    const isHome = ({ productId }: PricedLine): boolean => tables.products.get(productId)?.shard === shard
+    for (const { productId, quantity, unitPrice } of lines.filter((line) => !isHome(line))) {
+      const part = command.held.find((held) => held.lines.some((line) => line.productId === productId))
+      if (part === undefined) return assert.fail(`order ${command.orderId} has a line that nobody held`)
+      const key = holdKey(part.shard, { ...command, fingerprint: part.fingerprint }, productId)
+      const row = before.holds.get(key)
+      assert.deepStrictEqual(
+        [row?.quantity, row?.unitPrice],
+        [quantity, unitPrice],
+        "a held line is sold as it was held",
+      )
+      assert.isUndefined(tables.holds.get(key), "a hold outlived the order that consumed it")
     }
-    return moved
+    if (command.cartVersion !== null) this.#cartSold(command, before)
+    return lines.filter(isHome)
+  }
+
+  #cartSold({ caller, cartVersion, orderId }: Reserve, before: Before): void {
+    const { tables } = this.#database
+    const name = `${caller}/${cartVersion}`
+    assert.isFalse(this.#soldCarts.has(name), `version ${cartVersion} of a cart was sold twice`)
+    this.#soldCarts.add(name)
+    const cart = before.carts.get(caller)
+    assert.strictEqual(cart?.version, cartVersion, `order ${orderId} sold a cart that had changed`)
+    assert.deepStrictEqual(
+      quantities(tables.linesOf(orderId)),
+      quantities(cart?.lines ?? []),
+      "the cart's lines are sold",
+    )
+    const left = tables.carts.get(caller)
+    assert.isTrue(left?.lines.length === 0 && left.version > (cartVersion ?? 0), "a cart was sold and not emptied")
+  }
+
+  /** Orders that left `reserved`: in this batch, from their home, once, and each on its own side of its deadline. */
+  #endingsOf(
+    write: BatchWrite,
+    before: Before,
+    atMillis: number,
+    note: (submission: Submission | undefined, moved: Step["moved"]) => void,
+  ): void {
+    const { tables } = this.#database
+    let linesAway = 0
+    for (const order of tables.orders.all()) {
+      const { expiresAtMillis, homeShard, orderId, status } = order
+      const earlier = before.orders.get(orderId)?.status ?? "reserved"
+      if (status === earlier) continue
+      assert.strictEqual(earlier, "reserved", `order ${orderId} went from ${earlier} to ${status}`)
+      assert.strictEqual(homeShard, write.shard, `order ${orderId} was ended away from home`)
+      const isOver = expiresAtMillis <= atMillis
+      assert.strictEqual(
+        status,
+        isOver ? "expired" : "cancelled",
+        `order ${orderId} ended on the wrong side of its time`,
+      )
+      const ending = write.endings.find((one) => one.orderId === orderId && one.status === status)
+      if (ending === undefined) return assert.fail(`order ${orderId} ended although nobody asked`)
+      const lines = tables.linesOf(orderId)
+      const home = lines.filter((line) => tables.products.get(line.productId)?.shard === write.shard)
+      linesAway += lines.length - home.length
+      note(this.#history.byContent.get(ending.lines), moves(home, customerOf(order), 1))
+    }
+    const sent = tables.pendingReturns.all().filter((row) => !before.returns.has(row.returnId))
+    assert.strictEqual(sent.length, linesAway, "each line of another shard goes back once")
+  }
+
+  #isAmended({ productId }: AmendmentWrite, before: Before): boolean {
+    return this.#database.tables.products.get(productId) !== before.products.get(productId)
+  }
+
+  /** What an edit moved; it must have been made on the version that it was decided on, and have raised it by one. */
+  #editOf({ change, productId, version }: AmendmentWrite, before: Before): ReadonlyMap<string, number> {
+    const product = before.products.get(productId)
+    const edited = this.#database.tables.products.get(productId)
+    const submission = this.#history.byContent.get(change)
+    if (product === undefined || edited === undefined || submission?.command._tag !== "Amend") {
+      return assert.fail("an edit that nobody asked for")
+    }
+    assert.strictEqual(product.version, version, "an edit of another version than it was decided on")
+    const { expectedVersion } = submission.command
+    if (expectedVersion !== null) assert.strictEqual(product.version, expectedVersion, "a stale edit was made")
+    const { price, ...given } = change
+    const wanted = { ...product, ...given, price: price?.amount ?? product.price, version: version + 1 }
+    assert.deepStrictEqual(edited, { ...wanted, countsUnits: edited.countsUnits }, "an edit changes what it names")
+    const mayCount = product.countsUnits || edited.limitPerCustomer !== null
+    assert.strictEqual(edited.countsUnits, mayCount, "units are counted from the first limit on")
+    this.versions.set(submission, edited.version)
+    const earlier = factsOf(product)
+    return new Map([...factsOf(edited)].map(([name, value]) => [name, value - (earlier.get(name) ?? 0)]))
   }
 }
 
 type Lines = ReadonlyArray<{ readonly productId: ProductId; readonly quantity: number }>
+
+/** What units that leave the stock (-1) or come back (1) move: the stock, and what their customer has. */
+const moves = (lines: Lines, customer: string, sign: 1 | -1): ReadonlyMap<string, number> => {
+  const moved = new Map<string, number>()
+  for (const { productId, quantity } of lines) {
+    add(moved, stockCount(productId), sign * quantity)
+    add(moved, unitsCount(productId, customer), -sign * quantity)
+  }
+  return moved
+}
+
+export const quantities = (lines: Lines) =>
+  Object.fromEntries(lines.map((line) => [line.productId, line.quantity] as const))
 
 const numberName = (of: Pick<BatchWrite, "shard" | "epoch" | "batch">): string => `${of.shard}/${of.epoch}/${of.batch}`
 
@@ -175,7 +334,3 @@ const isOf = (row: HoldRow, shard: Shard, { attempt, caller, fingerprint, key }:
   row.caller === caller &&
   row.key === key &&
   row.fingerprint === fingerprint
-
-const add = (counts: Map<string, number>, name: string, by: number): void => {
-  counts.set(name, (counts.get(name) ?? 0) + by)
-}

@@ -2,13 +2,16 @@
  * One process's half of the heart over a store that several share: inventory, sweeper, coordinator and directory, put
  * together as the composition root does, with everything recorded. The modules may be the real ones or a patched copy.
  */
-import { Clock, Context, Effect, Layer, type Scope } from "effect"
+import { Clock, Context, Effect, type Fiber, Layer, type Scope } from "effect"
 import { SecureRandom } from "effect/crypto"
 import type * as InventoryModule from "../../src/inventory/Inventory.ts"
 import type * as MemoryModule from "../../src/inventory/MemoryShardStore.ts"
 import type * as CoordinatorModule from "../../src/inventory/OrderCoordinator.ts"
+import type * as EndingModule from "../../src/inventory/OrderEnding.ts"
+import type * as WriterModule from "../../src/inventory/ProductWriter.ts"
 import type * as DirectoryModule from "../../src/inventory/ShardDirectory.ts"
 import { ShardStore } from "../../src/inventory/ShardStore.ts"
+import type * as SweeperModule from "../../src/inventory/sweeper.ts"
 import type { Chance } from "./chance.ts"
 import type { History } from "./history.ts"
 import type { Ledger } from "./ledger.ts"
@@ -18,6 +21,9 @@ export interface Modules {
   readonly inventory: typeof InventoryModule
   readonly coordinator: typeof CoordinatorModule
   readonly directory: typeof DirectoryModule
+  readonly ending: typeof EndingModule
+  readonly writer: typeof WriterModule
+  readonly sweeper: typeof SweeperModule
   readonly memory: typeof MemoryModule
 }
 
@@ -25,11 +31,16 @@ export interface Node {
   readonly name: string
   readonly inventory: InventoryModule.Inventory["Service"]
   readonly coordinator: CoordinatorModule.OrderCoordinator["Service"]
-  readonly store: ShardStore["Service"]
+  readonly ending: EndingModule.OrderEnding["Service"]
+  readonly writer: WriterModule.ProductWriter["Service"]
+  /** Who waits for an answer of this node, and gets none when it is killed. */
+  readonly callers: Set<Fiber.Fiber<unknown, unknown>>
   /** Whether a store call for this shard is under way, or ended without an answer a moment ago. */
   readonly isCommitting: (shard: number, nowMillis: number) => boolean
 }
 
+/** What a cancellation or an edit may wait for its answer. */
+const orderDeadlineMillis = 1_500
 /** How long a shard may be silent between two calls of one settlement, plus a tick. */
 const settlingMillis = 150
 
@@ -106,8 +117,20 @@ export const makeNode = Effect.fnUntraced(function* (
     ),
   )
   const { OrderCoordinator } = modules.coordinator
-  const above = Layer.mergeAll(Layer.fresh(OrderCoordinator.layer), Layer.fresh(modules.inventory.sweeper))
+  const { OrderEnding } = modules.ending
+  const { ProductWriter } = modules.writer
+  const ending = Layer.fresh(OrderEnding.layer({ orderDeadlineMillis }))
+  const writer = Layer.fresh(ProductWriter.layer({ orderDeadlineMillis }))
+  const sweeper = Layer.fresh(modules.sweeper.sweeper)
+  const above = Layer.mergeAll(Layer.fresh(OrderCoordinator.layer), writer, sweeper).pipe(Layer.provideMerge(ending))
   const built = yield* Layer.build(above.pipe(Layer.provide(beneath)))
-  const coordinator = Context.get(built, OrderCoordinator)
-  return { name, inventory, coordinator, store, isCommitting: (shard, nowMillis) => calls.isBusy(shard, nowMillis) }
+  return {
+    name,
+    inventory,
+    coordinator: Context.get(built, OrderCoordinator),
+    ending: Context.get(built, OrderEnding),
+    writer: Context.get(built, ProductWriter),
+    callers: new Set(),
+    isCommitting: (shard, nowMillis) => calls.isBusy(shard, nowMillis),
+  }
 })

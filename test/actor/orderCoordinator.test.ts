@@ -4,6 +4,7 @@ import { Clock, Effect, Exit, Fiber } from "effect"
 import { MemoryDatabase } from "../../src/inventory/MemoryShardStore.ts"
 import { reserve } from "../inventory/fixtures.ts"
 import { Chance } from "./chance.ts"
+import { firstCounts } from "./counts.ts"
 import { History } from "./history.ts"
 import { Ledger } from "./ledger.ts"
 import { makeNode } from "./node.ts"
@@ -23,14 +24,15 @@ const hangUpAndAskAgain = (seed: number) => {
     const lines = [0, 1].map((shard) => [newProduct(database, 5, shard), 2] as const)
     const history = new History(() => {})
     const judged = (check: () => void) => check()
-    const ledger = new Ledger(database, history, judged, () => {})
+    const ledger = new Ledger(database, history, firstCounts(database.tables), judged, () => {})
     const node = yield* makeNode("first", realModules, { database, serving: null }, settings, {
       history,
       ledger,
       chance,
     })
     node.inventory.grant(new Map([0, 1].map((shard) => [shard, database.acquire(shard, "first")])))
-    const request = reserve(lines)
+    const order = reserve(lines)
+    const request = { ...order, holdFingerprint: order.fingerprint }
     const first = yield* Effect.forkChild(node.coordinator.place(request, 1_000_000 + 5_000))
     for (let breath = chance.below(40); breath > 0; breath--) yield* Effect.yieldNow
     yield* Fiber.interrupt(first)

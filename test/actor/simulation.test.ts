@@ -1,6 +1,7 @@
 /**
- * The promise under every interleaving that a few thousand seeds find: orders, retries, hang-ups, deliveries, expiring
- * holds and takeovers through the real actors, over a store that loses, delays and refuses.
+ * The promise under every interleaving that a few thousand seeds find: orders, retries, hang-ups, cancellations, carts,
+ * deliveries, edits, reservations and holds that run out, takeovers and kills through the real actors, over a store that
+ * loses, delays and refuses.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { simulate } from "./simulation.ts"
@@ -27,6 +28,17 @@ const mustBeSeen = [
   "Hold Held",
   "Release Done",
   "Return Done",
+  "checkout Accepted",
+  "checkout CartChanged",
+  "checkout Repeated",
+  "cancellation Cancelled",
+  "cancellation AlreadyCancelled",
+  "cancellation Refused",
+  "cancellation NotFound",
+  "Expire Done",
+  "Amend Amended",
+  "Amend Refused version_mismatch",
+  "Amend Refused currency_fixed",
   "Restock Moved",
   "Restock Repeated",
   "Restock Refused stock_is_sold",
@@ -36,6 +48,7 @@ const mustBeSeen = [
   "rejected",
   "defect",
   "unreachable",
+  "killed",
 ]
 
 describe("the actors under a seeded scheduler", () => {

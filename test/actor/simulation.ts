@@ -4,25 +4,29 @@
  *
  * Must stay true: the seed alone decides; whatever goes wrong is reported with the seed that replays it.
  */
-import { Clock, Effect, Exit, type Fiber, Logger, type Scope } from "effect"
+import { Clock, Effect, Exit, type Fiber, Logger, Scope } from "effect"
 import { holdTtlMillis } from "../../src/domain/bounds.ts"
 import type { Shard } from "../../src/domain/ids.ts"
-import { isLive } from "../../src/domain/order.ts"
 import * as coordinator from "../../src/inventory/OrderCoordinator.ts"
 import * as directory from "../../src/inventory/ShardDirectory.ts"
 import * as inventory from "../../src/inventory/Inventory.ts"
 import * as memory from "../../src/inventory/MemoryShardStore.ts"
+import * as ending from "../../src/inventory/OrderEnding.ts"
+import * as writer from "../../src/inventory/ProductWriter.ts"
+import * as sweeper from "../../src/inventory/sweeper.ts"
 import type { Lease } from "../../src/inventory/ShardStore.ts"
 import { Auditor } from "./auditor.ts"
 import { Chance } from "./chance.ts"
-import { answerOf, type Attempt, History } from "./history.ts"
+import { firstCounts } from "./counts.ts"
+import { editing, moving, type Place, regretting, usingCart, visiting } from "./crowd.ts"
+import { History } from "./history.ts"
 import { Ledger } from "./ledger.ts"
 import { makeNode, type Modules, type Node } from "./node.ts"
 import { SeededRuntime } from "./seededRuntime.ts"
-import { type Delivery, drawShop, Ids, type Shop, type Visit } from "./shop.ts"
+import { drawShop, Ids, type Shop, type Visit } from "./shop.ts"
 import { drawClimate, Weather } from "./weather.ts"
 
-export const realModules: Modules = { inventory, coordinator, directory, memory }
+export const realModules: Modules = { inventory, coordinator, directory, ending, writer, sweeper, memory }
 
 const startMillis = 1_000_000
 /** A run of some seconds of traffic and half a minute of holds; past this nobody will ever be answered. */
@@ -39,17 +43,23 @@ export interface Report {
   readonly seen: ReadonlyMap<string, number>
 }
 
-interface World {
-  readonly chance: Chance
+/** Alone, beside a process that takes shards over, beside one that forwards everything to the first, or killed. */
+type Company = "none" | "rival" | "forwarder" | "restart"
+
+interface World extends Place {
   readonly shop: Shop
   readonly weather: Weather
-  readonly database: memory.MemoryDatabase
-  readonly history: History
   readonly ledger: Ledger
-  readonly auditor: Auditor
-  readonly ids: Ids
-  readonly nodes: ReadonlyArray<Node>
-  readonly hasTakeovers: boolean
+  readonly nodes: Array<Node>
+  readonly killed: Set<string>
+  readonly company: Company
+  /** Starts another node, whose scope ends with the run or when it is killed. */
+  readonly start: (name: string, serving: Node["inventory"] | null) => Effect.Effect<Started, never, Scope.Scope>
+}
+
+interface Started {
+  readonly node: Node
+  readonly kill: Effect.Effect<void>
 }
 
 export const simulate = (seed: number, modules: Modules = realModules): Report => {
@@ -70,15 +80,19 @@ export const simulate = (seed: number, modules: Modules = realModules): Report =
   for (const product of shop.products) database.createProduct(product, ids.movement(), startMillis)
   weather.rule(database)
   const nodes: Array<Node> = []
+  const all: Array<Node> = []
   const customers = new Map<string, string>()
+  const killed = new Set<string>()
+  const first = firstCounts(database.tables)
   const auditor = new Auditor(database, {
     isPunctual,
     isCommitting: (name, shard) => {
-      const node = nodes.find((one) => one.name === name)
+      const node = all.find((one) => one.name === name)
       return !isPunctual || (node?.isCommitting(shard, runtime.currentTimeMillisUnsafe()) ?? false)
     },
     customerOf: (orderId) => customers.get(orderId) ?? "",
-    stockedAtFirst: new Map(shop.products.map((product) => [product.productId, product.stocked])),
+    first,
+    killed,
   })
   let violation: unknown = null
   const judged = (check: () => void): void => {
@@ -89,24 +103,31 @@ export const simulate = (seed: number, modules: Modules = realModules): Report =
     }
   }
   const history = new History((submission) => judged(() => auditor.onAnswer(submission, ledger)))
-  const ledger: Ledger = new Ledger(database, history, judged, () => auditor.onApplied(ledger))
-  /** Alone, beside a process that takes shards over, or beside one that forwards everything to the first. */
-  const company = swarm.pick(["none", "none", "rival", "forwarder"] as const)
-  const world = { shop, weather, database, history, ledger, auditor, ids, nodes, hasTakeovers: company === "rival" }
+  const ledger: Ledger = new Ledger(database, history, first, judged, () => auditor.onApplied(ledger))
+  const company = swarm.pick<Company>(["none", "none", "rival", "forwarder", "restart"])
   const settings = {
     shards: shop.shards,
     mailboxSize: swarm.pick([1, 3, 8, 64]),
     batchSizeMax: swarm.pick([1, 2, 5, 64]),
     lingerMillis: swarm.pick([0, 0, 0, 10]),
   }
-  const program = Effect.gen(function* () {
-    for (const name of company === "none" ? ["first"] : ["first", "second"]) {
-      const serving = company === "forwarder" ? (nodes[0]?.inventory ?? null) : null
-      const records = { history, ledger, chance: new Chance(seed, 10 + nodes.length) }
-      nodes.push(yield* makeNode(name, modules, { database, serving }, settings, records))
-    }
-    yield* wholeRun({ ...world, chance: new Chance(seed, 5) }, customers, judged)
-  }).pipe(Effect.scoped, Effect.provideService(Clock.Clock, runtime), Effect.provide(silence))
+  const start = Effect.fnUntraced(function* (name: string, serving: Node["inventory"] | null) {
+    const scope = yield* Scope.make()
+    yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
+    const records = { history, ledger, chance: new Chance(seed, 10 + all.length) }
+    const making = makeNode(name, modules, { database, serving }, settings, records)
+    const node = yield* Scope.provide(making, scope)
+    all.push(node)
+    nodes.push(node)
+    return { node, kill: Scope.close(scope, Exit.void) }
+  })
+  const chance = new Chance(seed, 5)
+  const place = { chance, database, history, auditor, ids, nodes, killed, judged, customers }
+  const program = wholeRun({ ...place, shop, weather, ledger, company, killed, start }).pipe(
+    Effect.scoped,
+    Effect.provideService(Clock.Clock, runtime),
+    Effect.provide(silence),
+  )
   try {
     const exit = runtime.run(program, () => {
       if (violation !== null) throw violation
@@ -115,45 +136,48 @@ export const simulate = (seed: number, modules: Modules = realModules): Report =
   } catch (error) {
     violation ??= error
   }
-  return { seed, violation, digest: runtime.digest, steps: runtime.steps, seen: countAll(history, weather) }
+  return { seed, violation, digest: runtime.digest, steps: runtime.steps, seen: countAll(history, weather, killed) }
 }
 
 const silence = Logger.layer([])
 
-const wholeRun = Effect.fnUntraced(function* (
-  world: World,
-  customers: Map<string, string>,
-  judged: (check: () => void) => void,
-): Effect.fn.Return<void, never, Scope.Scope> {
-  const { auditor, chance, database, history, ledger, nodes, shop, weather } = world
-  const [first] = nodes
-  if (first === undefined) return
-  yield* takeOver(world, first)
-  const drained = chance.happens(0.25) ? chance.between(0, 1500) : null
+const wholeRun = Effect.fnUntraced(function* (world: World): Effect.fn.Return<void, never, Scope.Scope> {
+  const { auditor, chance, company, database, history, judged, ledger, nodes, shop, weather } = world
+  const first = yield* world.start("first", null)
+  const second = company === "rival" || company === "forwarder"
+  if (second) yield* world.start("second", company === "forwarder" ? first.node.inventory : null)
+  yield* takeOver(world, first.node)
+  const isAlone = company === "none" || company === "forwarder"
+  const drained = isAlone && chance.happens(0.25) ? chance.between(0, 1500) : null
   const deliverer = yield* Effect.forkScoped(Effect.forever(delivering(world)))
-  const crowd: Array<Fiber.Fiber<void>> = []
-  for (const visit of shop.visits) crowd.push(yield* Effect.forkScoped(visiting(world, visit, customers, judged)))
-  for (const delivery of shop.deliveries) crowd.push(yield* Effect.forkScoped(moving(world, delivery)))
-  for (const atMillis of shop.cancellationsAtMillis) {
-    crowd.push(yield* Effect.forkScoped(cancelling(world, atMillis, customers)))
-  }
-  if (world.hasTakeovers) crowd.push(yield* Effect.forkScoped(takingOver(world)))
-  if (drained !== null && !world.hasTakeovers) {
+  const crowd: Array<Effect.Effect<void, never, Scope.Scope>> = [
+    ...shop.visits.map((visit) => visiting(world, visit)),
+    ...shop.deliveries.map((delivery) => moving(world, delivery)),
+    ...shop.regrets.map((regret) => regretting(world, regret)),
+    ...shop.edits.map((edit) => editing(world, edit)),
+    ...shop.tabs.map((tab) => usingCart(world, tab)),
+    ...(company === "rival" ? [takingOver(world)] : []),
+    ...(company === "restart" ? [restarting(world, first)] : []),
+  ]
+  const fibers: Array<Fiber.Fiber<void>> = []
+  for (const doing of crowd) fibers.push(yield* Effect.forkScoped(doing))
+  if (drained !== null) {
     yield* Effect.sleep(drained)
-    yield* first.inventory.drain
+    yield* first.node.inventory.drain
   }
   yield* Effect.sleep(chance.between(0, 4_000))
   weather.isOver = true
-  for (const fiber of crowd) yield* Effect.asVoid(fiberExit(fiber))
+  for (const fiber of fibers) yield* Effect.asVoid(fiberExit(fiber))
   deliverer.interruptUnsafe()
   while (yield* database.deliverLate);
 
-  if (drained === null || world.hasTakeovers) {
-    if (world.hasTakeovers) yield* takeOver(world, nodes.at(-1) ?? first)
-    for (const visit of shop.visits) yield* visiting(world, calmly(visit), customers, judged)
+  if (drained === null) {
+    if (company === "rival") yield* takeOver(world, nodes.at(-1) ?? first.node)
+    for (const visit of shop.visits) yield* visiting(world, calmly(visit))
     yield* Effect.sleep(holdTtlMillis + 3_000)
     yield* Effect.forEach(nodes, (node) => node.inventory.drain, { discard: true })
-    judged(() => auditor.atEnd(history, ledger))
+    const nowMillis = yield* Clock.currentTimeMillis
+    judged(() => auditor.atEnd(history, ledger, nowMillis))
   }
 })
 
@@ -171,87 +195,6 @@ const calmly = (visit: Visit): Visit => ({
   retriesMax: 0,
 })
 
-const nodeFor = ({ nodes }: World, wantsSecond: boolean): Node => {
-  const node = (wantsSecond ? nodes[1] : undefined) ?? nodes[0]
-  if (node === undefined) throw new Error("a run needs a node")
-  return node
-}
-
-const visiting = Effect.fnUntraced(function* (
-  world: World,
-  { atMillis, deadlineMillis, goesToSecond, patienceMillis, retriesMax, wish }: Visit,
-  customers: Map<string, string>,
-  judged: (check: () => void) => void,
-) {
-  yield* Effect.sleep(atMillis)
-  for (let round = 0; round <= retriesMax; round++) {
-    const node = nodeFor(world, goesToSecond === (round % 2 === 0))
-    const request = { ...wish, orderId: world.ids.order() }
-    customers.set(request.orderId, wish.customer)
-    const startedAtMillis = yield* Clock.currentTimeMillis
-    const known = world.database.tables.orderKeys.get(`${wish.caller}/${wish.key}`)
-    const knownBefore = known === undefined ? null : { orderId: known.orderId, fingerprint: known.fingerprint }
-    const attempt: Attempt = { request, startedAtMillis, knownBefore, answer: null }
-    world.history.attempts.push(attempt)
-    const placing = yield* Effect.forkChild(
-      node.coordinator.place(request, startedAtMillis + deadlineMillis).pipe(
-        Effect.onExit((exit) =>
-          Effect.sync(() => {
-            attempt.answer = answerOf(exit)
-            judged(() => world.auditor.onAttempt(attempt))
-          }),
-        ),
-      ),
-    )
-    if (patienceMillis !== null) {
-      for (let breath = patienceMillis === 0 ? world.chance.below(30) : 0; breath > 0; breath--) yield* Effect.yieldNow
-      yield* Effect.sleep(patienceMillis)
-      placing.interruptUnsafe()
-    }
-    yield* ended(placing)
-    // Given up before it began.
-    attempt.answer ??= { _tag: "HungUp" }
-    const tag: string | undefined = attempt.answer?._tag
-    if (tag !== "Busy" && tag !== "OutcomeUnknown" && tag !== "HungUp") return
-    yield* Effect.sleep(world.chance.pick([0, 1, 30, 400]))
-  }
-})
-
-const ended = <A, E>(fiber: Fiber.Fiber<A, E>): Effect.Effect<void> =>
-  Effect.callback((resume) => {
-    fiber.addObserver(() => resume(Effect.void))
-  })
-
-const moving = Effect.fnUntraced(function* (world: World, { atMillis, movement, retriesMax }: Delivery) {
-  yield* Effect.sleep(atMillis)
-  const shard = world.database.tables.products.get(movement.productId)?.shard ?? 0
-  for (let round = 0; round <= retriesMax; round++) {
-    const node = nodeFor(world, world.chance.happens(0.5))
-    const command = { ...movement, _tag: "Restock", movementId: world.ids.movement() } as const
-    const exit = yield* Effect.exit(node.inventory.submit(shard, command, (yield* Clock.currentTimeMillis) + 1_000))
-    const answer = answerOf(exit)
-    if (answer._tag !== "Busy" && answer._tag !== "OutcomeUnknown") return
-    yield* Effect.sleep(world.chance.pick([0, 30, 400]))
-  }
-})
-
-/** Ends some order as cancelling it will: in one transaction with the rows that give its units back. */
-const cancelling = Effect.fnUntraced(function* (world: World, atMillis: number, customers: Map<string, string>) {
-  yield* Effect.sleep(atMillis)
-  const { chance, database, ids, ledger } = world
-  const live = database.tables.orders.all().filter((order) => isLive(order.status))
-  if (live.length === 0) return
-  const { orderId } = chance.pick(live)
-  const customer = customers.get(orderId) ?? ""
-  const lines = database.tables.orderLines.all().filter((line) => line.orderId === orderId)
-  const returns = lines.map(({ productId, quantity }) => {
-    const shard = database.tables.products.get(productId)?.shard ?? 0
-    return { returnId: ids.return(), shard, productId, orderId, customer, quantity }
-  })
-  for (const row of returns) ledger.returned.set(row.returnId, row)
-  database.endOrder(orderId, "cancelled", returns)
-})
-
 /** Lets attempts that were silent reach the database, some of them long after their retry. */
 const delivering = Effect.fnUntraced(function* ({ chance, database }: World) {
   yield* Effect.sleep(chance.between(5, 600))
@@ -265,6 +208,19 @@ const takeOver = Effect.fnUntraced(function* ({ database, shop }: World, node: N
   node.inventory.grant(leases)
 })
 
+/** Kills the node that serves, whatever it is doing, and starts another after a while. */
+const restarting = Effect.fnUntraced(function* (world: World, { kill, node }: Started) {
+  yield* Effect.sleep(world.chance.pick([world.chance.between(0, 60), world.chance.between(0, 2_000)]))
+  world.killed.add(node.name)
+  world.nodes.splice(0, 1)
+  node.inventory.revoke()
+  for (const caller of node.callers) caller.interruptUnsafe()
+  yield* kill
+  yield* Effect.sleep(world.chance.pick([0, 20, 700]))
+  const next = yield* world.start("second", null)
+  yield* takeOver(world, next.node)
+})
+
 const takingOver = Effect.fnUntraced(function* (world: World) {
   for (let round = 0; round < 3; round++) {
     yield* Effect.sleep(world.chance.between(0, 900))
@@ -272,14 +228,20 @@ const takingOver = Effect.fnUntraced(function* (world: World) {
   }
 })
 
-const countAll = ({ attempts, submissions }: History, { faults }: Weather): ReadonlyMap<string, number> => {
-  const seen = new Map(faults)
+const countAll = (
+  { attempts, cancellations, submissions }: History,
+  { faults }: Weather,
+  killed: ReadonlySet<string>,
+): ReadonlyMap<string, number> => {
+  const seen = new Map([...faults, ["killed", killed.size]])
   const count = (name: string): void => void seen.set(name, (seen.get(name) ?? 0) + 1)
   for (const { answer, request } of attempts) {
     const refusal = answer?._tag === "Refused" ? ` ${answer.refusal.code}` : ""
     count(`order ${answer?._tag}${refusal}`)
     if (request.lines.length > 1) count("order of several lines")
+    if (request.cartVersion !== null) count(`checkout ${answer?._tag}`)
   }
+  for (const { answer } of cancellations) count(`cancellation ${answer?._tag}`)
   for (const { answer, command } of submissions) {
     const refusal = answer?._tag === "Refused" ? ` ${answer.refusal.code}` : ""
     count(`${command._tag} ${answer?._tag}${refusal}`)

@@ -1,0 +1,37 @@
+/**
+ * What is counted in a run, each under a name: units in stock, units a customer has, and what a product's own data say,
+ * as numbers. Whatever takes effect moves some of them by some amount, so that what a refusal names can be looked up
+ * where the order of the mailbox puts it.
+ */
+import type { ProductId } from "../../src/domain/ids.ts"
+import type { MemoryTables, ProductRow } from "../../src/inventory/memoryTables.ts"
+
+export const stockCount = (productId: ProductId): string => `stock ${productId}`
+export const unitsCount = (productId: ProductId, customer: string): string => `units ${productId} ${customer}`
+
+type Fact = "version" | "price" | "limit" | "paused" | "archived" | "sale start"
+export const factCount = (fact: Fact, productId: ProductId): string => `${fact} ${productId}`
+
+/** A product's data; no limit and no sale start are 0, which neither can be. */
+export const factsOf = (product: ProductRow): ReadonlyMap<string, number> => {
+  const { productId } = product
+  return new Map([
+    [factCount("version", productId), product.version],
+    [factCount("price", productId), product.price],
+    [factCount("limit", productId), product.limitPerCustomer ?? 0],
+    [factCount("paused", productId), product.paused ? 1 : 0],
+    [factCount("archived", productId), product.archived ? 1 : 0],
+    [factCount("sale start", productId), product.saleStartsAtMillis ?? 0],
+  ])
+}
+
+/** Every count before anything has happened; those of customers' units are 0. */
+export const firstCounts = ({ products, stock }: MemoryTables): ReadonlyMap<string, number> =>
+  new Map([
+    ...stock.all().map((row) => [stockCount(row.productId), row.available] as const),
+    ...products.all().flatMap((product) => [...factsOf(product)]),
+  ])
+
+export const add = (counts: Map<string, number>, name: string, by: number): void => {
+  counts.set(name, (counts.get(name) ?? 0) + by)
+}

@@ -1,0 +1,144 @@
+/**
+ * What a refusal names must have been so where the order of the mailbox puts it: the stock that was left, the units the
+ * customer had, the price, the limit, the version. Read from the ledger alone, and so from the rows.
+ */
+import { assert } from "@effect/vitest"
+import type { Command } from "../../src/domain/commands.ts"
+import type { ProductId } from "../../src/domain/ids.ts"
+import type { Money } from "../../src/domain/money.ts"
+import { factCount, stockCount, unitsCount } from "./counts.ts"
+import type { Submission } from "./history.ts"
+import type { Ledger } from "./ledger.ts"
+
+export interface Circumstances {
+  /** Every count before anything happened. */
+  readonly first: ReadonlyMap<string, number>
+  /** Whether the shard ever changed hands, so that an answer may be of any moment before it. */
+  readonly hasChangedHands: boolean
+}
+
+interface Reason {
+  readonly count: string
+  readonly said: number
+  readonly isReason: boolean
+}
+
+export const checkRefusal = (submission: Submission, ledger: Ledger, circumstances: Circumstances): void => {
+  const { answer, command, number } = submission
+  if (answer?._tag === "Refused" && answer.refusal.code === "price_changed" && command._tag === "Reserve") {
+    return checkTotal(command, answer.refusal.total, (name) =>
+      valuesOf(factCount("price", name), submission, ledger, circumstances),
+    )
+  }
+  for (const { count, isReason, said } of reasonsOf(submission, circumstances)) {
+    assert.isTrue(isReason, `command ${number} was refused although ${said} of ${count} would do`)
+    const values = valuesOf(count, submission, ledger, circumstances)
+    assert.include(values, said, `command ${number} was told ${said} of ${count}`)
+  }
+}
+
+/** The total that was said is that of prices which the lines had. */
+const checkTotal = (
+  { expectedTotal, held, lines }: Extract<Command, { _tag: "Reserve" }>,
+  said: Money,
+  pricesOf: (productId: ProductId) => ReadonlyArray<number>,
+): void => {
+  let totals = new Set([0])
+  for (const part of held)
+    for (const { quantity, unitPrice } of part.lines) totals = plus(totals, [quantity * unitPrice])
+  for (const { productId, quantity } of lines) {
+    totals = plus(
+      totals,
+      pricesOf(productId).map((price) => price * quantity),
+    )
+  }
+  assert.include([...totals], said.amount, "a total that no prices of its lines come to")
+  assert.notDeepEqual(said, expectedTotal, "refused at the total it expected")
+}
+
+const plus = (totals: ReadonlySet<number>, amounts: ReadonlyArray<number>): Set<number> =>
+  new Set([...totals].flatMap((total) => amounts.map((amount) => total + amount)))
+
+/**
+ * What a count can have been for this command: exactly what those before it in the mailbox left, or, where a commit
+ * met what nobody could know or the shard changed hands meanwhile, any value it had until the answer.
+ */
+const valuesOf = (
+  count: string,
+  { answeredAtMillis, number, shard, startedAtMillis }: Submission,
+  ledger: Ledger,
+  { first, hasChangedHands }: Circumstances,
+): ReadonlyArray<number> => {
+  const batches = ledger.batches.filter((batch) => batch.shard === shard)
+  const isLoose = hasChangedHands || batches.some((batch) => batch.isSurprise && batch.atMillis >= startedAtMillis)
+  const steps = batches.flatMap(({ atMillis, steps: all }) => all.map((step) => ({ ...step, atMillis })))
+  let value = first.get(count) ?? 0
+  if (!isLoose) {
+    const before = steps.filter((step) => step.submission.number < number)
+    return [before.reduce((sum, step) => sum + (step.moved.get(count) ?? 0), value)]
+  }
+  const values = new Set<number>()
+  for (const { atMillis, moved } of steps) {
+    if (atMillis > answeredAtMillis) break
+    if (atMillis >= startedAtMillis) values.add(value)
+    value += moved.get(count) ?? 0
+    if (atMillis >= startedAtMillis) values.add(value)
+  }
+  values.add(value)
+  return [...values]
+}
+
+const reasonsOf = (submission: Submission, { first }: Circumstances): ReadonlyArray<Reason> => {
+  const { answer, command, startedAtMillis } = submission
+  if (answer?._tag !== "Refused") return []
+  const { refusal } = answer
+  switch (refusal.code) {
+    case "out_of_stock":
+      return refusal.lines.map(({ available, productId, requested }) => {
+        return { count: stockCount(productId), said: available, isReason: available < requested }
+      })
+    case "stock_is_sold": {
+      const { available, productId } = refusal
+      const isReason = command._tag === "Restock" && available + command.delta < 0
+      return [{ count: stockCount(productId), said: available, isReason }]
+    }
+    case "limit_exceeded": {
+      if (command._tag !== "Reserve" && command._tag !== "Hold") return assert.fail("a limit on what is not bought")
+      const { allowed, had, productId } = refusal
+      const wanted = command.lines.find((line) => line.productId === productId)?.quantity ?? 0
+      return [
+        { count: unitsCount(productId, command.customer), said: had, isReason: had + wanted > allowed },
+        { count: factCount("limit", productId), said: allowed, isReason: true },
+      ]
+    }
+    case "not_on_sale": {
+      const { productId, saleStartsAtMillis: start } = refusal
+      if (start === null) return [{ count: factCount("paused", productId), said: 1, isReason: true }]
+      return [{ count: factCount("sale start", productId), said: start, isReason: start > startedAtMillis }]
+    }
+    case "unknown_product":
+      return refusal.productIds
+        .map((productId) => factCount("archived", productId))
+        .filter((count) => first.has(count))
+        .map((count) => ({ count, said: 1, isReason: true }))
+    case "version_mismatch": {
+      if (command._tag !== "Amend") return assert.fail("a version of what is not edited")
+      const { expectedVersion, productId } = command
+      const isReason = refusal.version !== expectedVersion
+      return [{ count: factCount("version", productId), said: refusal.version, isReason }]
+    }
+    default:
+      return []
+  }
+}
+
+/** An archival that changed nothing: the product was archived, at the version that was answered. */
+export const checkNothingToEdit = (submission: Submission, ledger: Ledger, circumstances: Circumstances): void => {
+  const { answer, command, number } = submission
+  if (answer?._tag !== "Amended" || command._tag !== "Amend" || ledger.effective.has(submission)) return
+  assert.deepStrictEqual(command.change, { archived: true }, `edit ${number} was answered and not made`)
+  const archived = valuesOf(factCount("archived", command.productId), submission, ledger, circumstances)
+  assert.include(archived, 1, `edit ${number} was told of an archival that was not there`)
+  const versions = valuesOf(factCount("version", command.productId), submission, ledger, circumstances)
+  assert.include(versions, answer.version, `edit ${number} was told another version`)
+}
