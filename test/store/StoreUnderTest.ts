@@ -3,17 +3,25 @@
  * implementation. Must stay true: `rows` looks at the tables themselves and never through the store.
  */
 import { PgClient } from "@effect/sql-pg"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Result } from "effect"
 import { randomUUID } from "node:crypto"
-import { MerchantId, type OrderId, type ProductId, type Shard, StockMovementId } from "../../src/domain/ids.ts"
-import type { OrderStatus } from "../../src/domain/order.ts"
+import {
+  CallerId,
+  MerchantId,
+  type OrderId,
+  type ProductId,
+  type Shard,
+  StockMovementId,
+} from "../../src/domain/ids.ts"
 import * as MemoryShardStore from "../../src/inventory/MemoryShardStore.ts"
 import type {
   BatchRow,
+  CartRow,
   HoldRow,
   OrderLineRow,
   OrderRow,
   PendingReturnRow,
+  ProductRow,
   StockRow,
 } from "../../src/inventory/memoryTables.ts"
 import * as PostgresShardStore from "../../src/inventory/PostgresShardStore.ts"
@@ -27,6 +35,7 @@ export interface ProductToSell {
   readonly shard: Shard
   readonly price: number
   readonly limitPerCustomer: number | null
+  readonly countsUnits: boolean
   readonly stocked: number
 }
 
@@ -39,11 +48,17 @@ export interface Rows {
     readonly productId: ProductId
     readonly delta: number
   }>
-  readonly orders: ReadonlyArray<Pick<OrderRow, "orderId" | "status" | "total" | "homeShard">>
+  readonly orders: ReadonlyArray<
+    Pick<OrderRow, "orderId" | "caller" | "customerRef" | "status" | "total" | "homeShard">
+  >
   readonly orderLines: ReadonlyArray<OrderLineRow>
-  readonly holds: ReadonlyArray<Pick<HoldRow, "shard" | "key" | "productId" | "attempt" | "quantity" | "unitPrice">>
+  readonly holds: ReadonlyArray<
+    Pick<HoldRow, "shard" | "key" | "productId" | "attempt" | "customer" | "quantity" | "unitPrice">
+  >
   readonly pendingReturns: ReadonlyArray<PendingReturnRow>
   readonly customerUnits: ReadonlyArray<CustomerUnits>
+  readonly products: ReadonlyArray<Omit<ProductRow, "merchantId">>
+  readonly carts: ReadonlyArray<CartRow>
 }
 
 const shards = 4
@@ -54,12 +69,11 @@ export class StoreUnderTest extends Context.Service<
     readonly first: Store
     readonly second: Store
     readonly createProduct: (product: ProductToSell) => Effect.Effect<void>
-    /** Ends an order and writes its returns, as cancelling it does. */
-    readonly endOrder: (
-      orderId: OrderId,
-      status: OrderStatus,
-      returns: ReadonlyArray<PendingReturnRow>,
-    ) => Effect.Effect<void>
+    readonly payOrder: (orderId: OrderId) => Effect.Effect<void>
+    /** An order as if it had been placed an hour earlier, so that its time is over. */
+    readonly ageOrder: (orderId: OrderId) => Effect.Effect<void>
+    /** Puts these lines into a cart in place of what was in it, and answers its version. */
+    readonly fillCart: (caller: CallerId, lines: CartRow["lines"]) => Effect.Effect<number>
     readonly rows: Effect.Effect<Rows>
   }
 >()("test/store/StoreUnderTest") {
@@ -78,20 +92,35 @@ export class StoreUnderTest extends Context.Service<
         Effect.sync(() =>
           database.createProduct({ ...product, ...plainProduct }, StockMovementId.make(randomUUID()), 0),
         ),
-      endOrder: (orderId, status, returns) => Effect.sync(() => database.endOrder(orderId, status, returns)),
+      payOrder: (orderId) => Effect.sync(() => database.endOrder(orderId, "paid", [])),
+      ageOrder: (orderId) =>
+        Effect.sync(() => {
+          const row = tables.orders.get(orderId)
+          if (row === undefined) return
+          const createdAtMillis = row.createdAtMillis - hourMillis
+          const aged = { ...row, createdAtMillis, expiresAtMillis: row.expiresAtMillis - hourMillis }
+          const change = () => {
+            tables.orders.put(aged)
+            tables.orderKeys.put(aged)
+          }
+          Result.getOrThrow(tables.transact(change))
+        }),
+      fillCart: (caller, lines) => Effect.sync(() => database.putCart(caller, lines)),
       rows: Effect.sync(() => ({
         batches: tables.batches.all(),
         stock: tables.stock.all(),
         movements: tables.movements.all().map(({ delta, movementId, productId }) => ({ movementId, productId, delta })),
-        orders: tables.orders
-          .all()
-          .map(({ homeShard, orderId, status, total }) => ({ orderId, status, total, homeShard })),
+        orders: tables.orders.all().map(({ caller, customerRef, homeShard, orderId, status, total }) => {
+          return { orderId, caller, customerRef, status, total, homeShard }
+        }),
         orderLines: tables.orderLines.all(),
-        holds: tables.holds.all().map(({ attempt, key, productId, quantity, shard, unitPrice }) => {
-          return { shard, key, productId, attempt, quantity, unitPrice }
+        holds: tables.holds.all().map(({ attempt, customer, key, productId, quantity, shard, unitPrice }) => {
+          return { shard, key, productId, attempt, customer, quantity, unitPrice }
         }),
         pendingReturns: tables.pendingReturns.all(),
         customerUnits: tables.customerUnits.all(),
+        products: tables.products.all().map(({ merchantId: _, ...product }) => product),
+        carts: tables.carts.all(),
       })),
     })
   })
@@ -109,25 +138,38 @@ export class StoreUnderTest extends Context.Service<
       return StoreUnderTest.of({
         first: yield* writer,
         second: yield* writer,
-        createProduct: ({ limitPerCustomer, price, productId, shard, stocked }) =>
+        createProduct: ({ countsUnits, limitPerCustomer, price, productId, shard, stocked }) =>
           sql`with product as (
-              insert into products (id, merchant_id, shard, name, price, currency, limit_per_customer, created_at, updated_at)
-              values (${productId}, ${merchantId}, ${shard}, 'a product', ${price}, 'EUR', ${limitPerCustomer}, now(), now())
+              insert into products (id, merchant_id, shard, name, price, currency, limit_per_customer, counts_units, created_at, updated_at)
+              values (${productId}, ${merchantId}, ${shard}, 'a product', ${price}, 'EUR', ${limitPerCustomer}, ${countsUnits}, now(), now())
+              returning id
             ), stock as (
-              insert into stock (product_id, stocked, available) values (${productId}, ${stocked}, ${stocked})
+              insert into stock (product_id, stocked, available) select id, ${stocked}::integer, ${stocked}::integer from product
             )
             insert into stock_movements (id, product_id, caller, key, fingerprint, kind, delta, created_at)
             values (${randomUUID()}, ${productId}, ${productId}, 'created', decode(repeat('00', 16), 'hex'), 'received', ${stocked}, now())`.pipe(
             Effect.asVoid,
             Effect.orDie,
           ),
-        endOrder: (orderId, status, returns) =>
+        payOrder: (orderId) =>
+          sql`update orders set status = 'paid', paid_at = now() where id = ${orderId}`.pipe(
+            Effect.asVoid,
+            Effect.orDie,
+          ),
+        ageOrder: (orderId) =>
+          sql`update orders set created_at = created_at - interval '1 hour', expires_at = expires_at - interval '1 hour'
+            where id = ${orderId}`.pipe(Effect.asVoid, Effect.orDie),
+        fillCart: (caller, lines) =>
           Effect.gen(function* () {
-            yield* sql`update orders set status = ${status} where id = ${orderId}`
-            for (const { customer, productId, quantity, returnId, shard } of returns) {
-              yield* sql`insert into pending_returns (id, shard, product_id, order_id, customer, quantity, created_at)
-                values (${returnId}, ${shard}, ${productId}, ${orderId}, ${customer}, ${quantity}, now())`
+            const [cart] = yield* sql<{ version: number }>`insert into carts (account_id, updated_at)
+              values (${caller}, now()) on conflict (account_id) do update set version = carts.version + 1
+              returning version::float8 as version`
+            yield* sql`delete from cart_lines where account_id = ${caller}`
+            for (const { productId, quantity } of lines) {
+              yield* sql`insert into cart_lines (account_id, product_id, quantity, unit_price, added_at)
+                values (${caller}, ${productId}, ${quantity}, 100, now())`
             }
+            return cart?.version ?? (yield* Effect.die("no cart"))
           }).pipe(sql.withTransaction, Effect.orDie),
         rows: Effect.all({
           batches: sql<BatchRow>`select shard, batch::float8 as batch, epoch::float8 as epoch, voided, events,
@@ -138,13 +180,21 @@ export class StoreUnderTest extends Context.Service<
           >`select id as "movementId", product_id as "productId", delta from stock_movements`,
           orders: sql<
             Rows["orders"][number]
-          >`select id as "orderId", status, total::float8 as total, home_shard as "homeShard" from orders`,
+          >`select id as "orderId", caller, customer_ref as "customerRef", status, total::float8 as total, home_shard as "homeShard" from orders`,
           orderLines: sql<OrderLineRow>`select order_id as "orderId", product_id as "productId", quantity, unit_price::float8 as "unitPrice" from order_lines`,
           holds: sql<
             Rows["holds"][number]
-          >`select shard, key, product_id as "productId", attempt, quantity, unit_price::float8 as "unitPrice" from holds`,
+          >`select shard, key, product_id as "productId", attempt, customer, quantity, unit_price::float8 as "unitPrice" from holds`,
           pendingReturns: sql<PendingReturnRow>`select id as "returnId", shard, product_id as "productId", order_id as "orderId", customer, quantity from pending_returns`,
           customerUnits: sql<CustomerUnits>`select product_id as "productId", customer, units from customer_units`,
+          products: sql<
+            Rows["products"][number]
+          >`select id as "productId", shard, name, price::float8 as price, currency, limit_per_customer as "limitPerCustomer",
+            counts_units as "countsUnits", (extract(epoch from sale_starts_at) * 1000)::float8 as "saleStartsAtMillis", paused, archived,
+            version from products`,
+          carts: sql<CartRow>`select account_id as caller, version::float8 as version, (
+            select coalesce(json_agg(json_build_object('productId', product_id, 'quantity', quantity) order by product_id), '[]'::json)
+            from cart_lines l where l.account_id = c.account_id) as lines from carts c`,
         }).pipe(sql.withTransaction, Effect.orDie),
       })
     }),
@@ -153,7 +203,11 @@ export class StoreUnderTest extends Context.Service<
   static readonly postgres = this.postgresNoDeps.pipe(Layer.provideMerge(testDatabase))
 }
 
+const hourMillis = 3_600_000
 const merchantId = MerchantId.make("00000000-0000-7000-8000-00000000ab1e")
+/** Whose orders are for customers of its own, by their references. */
+export const channel = CallerId.make(merchantId)
+
 const plainProduct = {
   merchantId,
   name: "a product",
@@ -161,4 +215,5 @@ const plainProduct = {
   saleStartsAtMillis: null,
   paused: false,
   archived: false,
+  version: 1,
 }

@@ -7,8 +7,10 @@ import { Effect, Layer } from "effect"
 import * as fc from "fast-check"
 import type { Applied } from "../../src/inventory/ShardStore.ts"
 import {
+  ann,
   attempt,
   batchWrite,
+  bob,
   booksBalance,
   extension,
   heldPart,
@@ -80,9 +82,8 @@ layer(StoreUnderTest.postgres, { excludeTestServices: true })("PostgreSQL and th
       ] as const
       for (const product of products) yield* model.createProduct(product)
       const wishes = [1, 2, 1, 3].map((quantity) => ({
-        key: newKey(),
+        key: newKey(quantity === 1 ? ann : bob),
         quantity,
-        customer: quantity === 1 ? "ann" : "bob",
       }))
       const keys = [newKey(), newKey(), newKey()]
 

@@ -17,12 +17,14 @@ import {
   heldPart,
   hold,
   leaseOf,
+  newCaller,
   newKey,
   order,
   orderOf,
   release,
   sell,
-  sendBack,
+  cancel,
+  returnsOf,
   stockOf,
   takeOver,
 } from "./selling.ts"
@@ -282,7 +284,7 @@ layer(StoreUnderTest.postgres, { excludeTestServices: true })("two writers on Po
         const [lamp, chair] = [yield* sell({ stocked: 10_000 }), yield* sell({ shard: 1, stocked: 10_000 })]
         const [home, away] = [yield* takeOver(first, 0), yield* takeOver(second, 1)]
         for (let round = 0; round < raceRounds; round++) {
-          const keys = Array.from({ length: 20 }, newKey)
+          const keys = Array.from({ length: 20 }, () => newKey(newCaller()))
           const batches = [
             home.write({ form: "guarded", orders: keys.map((key) => order([[lamp, 1]], { key })) }),
             away.write({ form: "guarded", orders: keys.toReversed().map((key) => order([[chair, 1]], { key })) }),
@@ -301,7 +303,9 @@ layer(StoreUnderTest.postgres, { excludeTestServices: true })("two writers on Po
         const { first, second } = yield* StoreUnderTest
         const [lamp, chair] = [yield* sell(), yield* sell({ shard: 1 })]
         const [home, away] = [yield* takeOver(first, 0), yield* takeOver(second, 1)]
-        const keys = Array.from({ length: 3 }, newKey).toSorted((left, right) => (left.caller < right.caller ? -1 : 1))
+        const keys = Array.from({ length: 3 }, () => newKey(newCaller())).toSorted((left, right) =>
+          left.caller < right.caller ? -1 : 1,
+        )
         const middle = keys[1] ?? assert.fail("no key in the middle")
         const stop = yield* openTransaction(`insert into orders
           (id, caller, key, fingerprint, home_shard, total, currency, created_at, expires_at)
@@ -416,11 +420,11 @@ layer(StoreUnderTest.postgres, { excludeTestServices: true })("two writers on Po
         const lock = yield* lockStock(other)
         const selling = yield* Effect.forkChild(away.write({ orders: [order([[other, 1]])] }))
         yield* waitingWriters(1)
-        const back = yield* sendBack(placed, chair, 2)
-        yield* home.write({ orders: [order([[lamp, 1]])] })
+        const ending = cancel(placed, chair)
+        yield* home.write({ orders: [order([[lamp, 1]])], endings: [ending] })
         yield* lock.end
         yield* Fiber.join(selling)
-        yield* away.write({ returns: [back] })
+        yield* away.write({ returns: returnsOf(ending, 1) })
         assert.deepStrictEqual(yield* stockOf(chair), { stocked: 3, available: 3 })
       }),
     )

@@ -5,17 +5,37 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import { randomUUID } from "node:crypto"
-import type { HeldPart, IdempotencyKey, Release, Restock, Return } from "../../src/domain/commands.ts"
+import {
+  type HeldPart,
+  type IdempotencyKey,
+  type ProductChange,
+  type Release,
+  type Restock,
+  type Return,
+  unitsName,
+} from "../../src/domain/commands.ts"
 import { AttemptId, CallerId, OrderId, ProductId, type Shard, StockMovementId } from "../../src/domain/ids.ts"
 import { isLive } from "../../src/domain/order.ts"
-import type { BatchWrite, HoldExtension, HoldWrite, LineWrite, OrderWrite } from "../../src/domain/batch.ts"
-import type { Applied, Lease, StoreUnreachable } from "../../src/inventory/ShardStore.ts"
-import { type ProductToSell, type Store, StoreUnderTest } from "./StoreUnderTest.ts"
+import type {
+  AmendmentWrite,
+  BatchWrite,
+  EndingWrite,
+  HoldExtension,
+  HoldWrite,
+  LineWrite,
+  OrderWrite,
+} from "../../src/domain/batch.ts"
+import type { Applied, FactsRequest, Lease, StoreUnreachable } from "../../src/inventory/ShardStore.ts"
+import { channel, type ProductToSell, type Rows, type Store, StoreUnderTest } from "./StoreUnderTest.ts"
+
+/** Two accounts that buy for themselves. */
+export const ann = CallerId.make("00000000-0000-7000-8000-00000000a001")
+export const bob = CallerId.make("00000000-0000-7000-8000-00000000b0b0")
 
 export const attempt = (number: number): AttemptId =>
   AttemptId.make(`00000000-0000-7000-8000-${String(number).padStart(12, "0")}`)
 
-/** A fresh product; three units at 100 in shard 0 unless told otherwise. */
+/** A fresh product; three units at 100 in shard 0 unless told otherwise. Its units are counted where it has a limit. */
 export const sell = Effect.fnUntraced(function* (
   options: Partial<Omit<ProductToSell, "productId">> = {},
 ): Effect.fn.Return<ProductToSell, never, StoreUnderTest> {
@@ -25,6 +45,7 @@ export const sell = Effect.fnUntraced(function* (
     shard: 0,
     price: 100,
     limitPerCustomer: null,
+    countsUnits: (options.limitPerCustomer ?? null) !== null,
     stocked: 3,
     ...options,
   }
@@ -32,19 +53,23 @@ export const sell = Effect.fnUntraced(function* (
   return product
 })
 
-/** A key of a caller nobody else has. */
-export const newKey = (): IdempotencyKey => ({
-  caller: CallerId.make(randomUUID()),
-  key: "key",
-  fingerprint: randomUUID().replaceAll("-", ""),
+export const newFingerprint = (): string => randomUUID().replaceAll("-", "")
+export const newCaller = (): CallerId => CallerId.make(randomUUID())
+/** A key that nobody used. */
+export const newKey = (caller: CallerId = ann): IdempotencyKey => ({
+  caller,
+  key: randomUUID(),
+  fingerprint: newFingerprint(),
 })
 
-const lineOf = (product: ProductToSell, quantity: number): LineWrite => ({
+const lineOf = (product: ProductToSell, quantity: number, unitsBefore = 0): LineWrite => ({
   productId: product.productId,
   quantity,
   unitPrice: product.price,
-  limited: product.limitPerCustomer !== null,
+  unitsBefore: product.countsUnits ? unitsBefore : null,
 })
+const customerOf = (caller: CallerId, customerRef: string | null): string =>
+  customerRef === null ? caller : `ref:${customerRef}`
 type Wanted = ReadonlyArray<readonly [ProductToSell, number]>
 
 const totalOf = (lines: ReadonlyArray<{ readonly quantity: number; readonly unitPrice: number }>): number =>
@@ -52,26 +77,33 @@ const totalOf = (lines: ReadonlyArray<{ readonly quantity: number; readonly unit
 
 export interface OrderOptions {
   readonly key?: IdempotencyKey
-  readonly customer?: string
+  /** Of a customer of the channel. */
+  readonly customerRef?: string
   readonly held?: ReadonlyArray<HeldPart>
+  /** Units that the customer had before, where nothing counts them yet. */
+  readonly unitsBefore?: number
+  readonly cartVersion?: number
 }
 
+/** An order of Ann's, unless the key is somebody else's. */
 export const order = (
   wanted: Wanted,
-  { customer = "ann", held = [], key = newKey() }: OrderOptions = {},
+  { cartVersion, customerRef, held = [], key, unitsBefore }: OrderOptions = {},
 ): OrderWrite => {
-  const lines = wanted.map(([product, quantity]) => lineOf(product, quantity))
+  const name = key ?? newKey(customerRef === undefined ? ann : channel)
+  const lines = wanted.map(([product, quantity]) => lineOf(product, quantity, unitsBefore))
   return {
     command: {
-      ...key,
+      ...name,
       _tag: "Reserve",
       orderId: OrderId.make(randomUUID()),
-      customer,
-      customerRef: null,
+      customer: customerOf(name.caller, customerRef ?? null),
+      customerRef: customerRef ?? null,
       lines: lines.map(({ productId, quantity }) => ({ productId, quantity })),
       held,
       expectedTotal: null,
       reservationTtlMillis: 60_000,
+      cartVersion: cartVersion ?? null,
     },
     lines,
     currency: "EUR",
@@ -81,20 +113,21 @@ export const order = (
 
 export interface HoldOptions {
   readonly key?: IdempotencyKey
-  readonly customer?: string
+  readonly unitsBefore?: number
   readonly attempt?: AttemptId
   /** 0 makes a hold whose time is over as soon as it is there. */
   readonly ttlMillis?: number
 }
 
 export const hold = (wanted: Wanted, options: HoldOptions = {}): HoldWrite => {
-  const lines = wanted.map(([product, quantity]) => lineOf(product, quantity))
+  const lines = wanted.map(([product, quantity]) => lineOf(product, quantity, options.unitsBefore))
+  const key = options.key ?? newKey()
   return {
     command: {
-      ...(options.key ?? newKey()),
+      ...key,
       _tag: "Hold",
       attempt: options.attempt ?? attempt(1),
-      customer: options.customer ?? "ann",
+      customer: key.caller,
       lines: lines.map(({ productId, quantity }) => ({ productId, quantity })),
       holdTtlMillis: options.ttlMillis ?? 60_000,
     },
@@ -122,13 +155,15 @@ export const release = (
 export const heldPart = ({ command, lines }: HoldWrite, shard: Shard): HeldPart => ({
   shard,
   attempt: command.attempt,
+  fingerprint: command.fingerprint,
   currency: "EUR",
   lines: lines.map(({ productId, quantity, unitPrice }) => ({ productId, quantity, unitPrice })),
 })
 
+/** The key of the request that a hold was made for, whose fingerprint is the order's own. */
 export const orderOf = ({ command }: HoldWrite): OrderOptions => {
-  const { caller, customer, fingerprint, key } = command
-  return { key: { caller, key, fingerprint }, customer }
+  const { caller, key } = command
+  return { key: { caller, key, fingerprint: newFingerprint() } }
 }
 
 export const movement = (product: ProductToSell, delta: number, key = newKey()): Restock => ({
@@ -141,19 +176,36 @@ export const movement = (product: ProductToSell, delta: number, key = newKey()):
   reason: null,
 })
 
-/** Ends an order whose line of this product belongs to another shard, so that its units are on their way back. */
-export const sendBack = Effect.fnUntraced(function* (
-  { command }: OrderWrite,
-  product: ProductToSell,
-  quantity: number,
-) {
-  const { endOrder } = yield* StoreUnderTest
-  const returnId = randomUUID()
-  const { customer, orderId } = command
-  const { productId, shard } = product
-  yield* endOrder(orderId, "cancelled", [{ returnId, shard, productId, orderId, customer, quantity }])
-  return { _tag: "Return", returnId, productId } satisfies Return
+/** Ends an order with these lines, wherever their products belong. */
+const ending = ({ command }: OrderWrite, status: EndingWrite["status"], products: ReadonlyArray<ProductToSell>) => ({
+  orderId: command.orderId,
+  status,
+  lines: products.map(({ productId, shard }) => ({ productId, shard, returnId: randomUUID() })),
 })
+export const cancel = (placed: OrderWrite, ...products: ReadonlyArray<ProductToSell>): EndingWrite =>
+  ending(placed, "cancelled", products)
+export const expire = (placed: OrderWrite, ...products: ReadonlyArray<ProductToSell>): EndingWrite =>
+  ending(placed, "expired", products)
+
+/** What an ending sends back to the shards of these lines. */
+export const returnsOf = ({ lines }: EndingWrite, shard: Shard): ReadonlyArray<Return> =>
+  lines.flatMap((line) =>
+    line.shard === shard ? [{ _tag: "Return", returnId: line.returnId, productId: line.productId } as const] : [],
+  )
+
+export const amend = ({ productId }: ProductToSell, change: ProductChange, version = 1): AmendmentWrite => ({
+  productId,
+  change,
+  version,
+})
+
+export const nothingAsked: FactsRequest = {
+  orderKeys: [],
+  movementKeys: [],
+  holds: [],
+  heldProducts: [],
+  statuses: [],
+}
 
 export type Parts = Partial<Omit<BatchWrite, "shard" | "epoch" | "batch">>
 
@@ -165,6 +217,8 @@ export const batchWrite = (at: Pick<BatchWrite, "shard" | "epoch" | "batch">, pa
   releases: [],
   returns: [],
   movements: [],
+  endings: [],
+  amendments: [],
   ...parts,
   ...at,
 })
@@ -207,23 +261,23 @@ export const takeOver = Effect.fnUntraced(function* (store: Store, shard: Shard)
   return new Writer(store, shard, leases.get(shard) ?? assert.fail(`no lease of shard ${shard}`))
 })
 
-/** Units of a product, straight from its row. */
 /** The lease as a read of facts tells it. */
 export const leaseOf = Effect.fnUntraced(function* (
   store: Store,
   shard: Shard,
 ): Effect.fn.Return<Lease, StoreUnreachable> {
-  const { lease } = yield* store.facts(shard, { orderKeys: [], movementKeys: [], holds: [], heldProducts: [] })
+  const { lease } = yield* store.facts(shard, nothingAsked)
   return lease
 })
 
+/** Units of a product, straight from its row. */
 export const stockOf = Effect.fnUntraced(function* ({ productId }: ProductToSell) {
   const { stock } = yield* (yield* StoreUnderTest).rows
   const { available, stocked } = stock.find((row) => row.productId === productId) ?? assert.fail("no stock row")
   return { stocked, available }
 })
 
-export const unitsOf = Effect.fnUntraced(function* ({ productId }: ProductToSell, customer = "ann") {
+export const unitsOf = Effect.fnUntraced(function* ({ productId }: ProductToSell, customer: string = ann) {
   const { customerUnits } = yield* (yield* StoreUnderTest).rows
   return customerUnits.find((row) => row.productId === productId && row.customer === customer)?.units ?? null
 })
@@ -233,9 +287,33 @@ const sum = (
   of: ProductId,
 ): number => rows.reduce((units, row) => (row.productId === of ? units + row.quantity : units), 0)
 
-/** The promise, for every product there is: stocked = available + live orders + holds + returns; no number unused. */
+/** Everybody's units of everything in live orders, under holds and on their way back, by `unitsName`. */
+const unitsFrom = ({ holds, orderLines, orders, pendingReturns }: Rows): ReadonlyMap<string, number> => {
+  const live = new Map(orders.filter((row) => isLive(row.status)).map((row) => [row.orderId, row]))
+  const ordered = orderLines.flatMap(({ orderId, productId, quantity }) => {
+    const row = live.get(orderId)
+    return row === undefined ? [] : [{ productId, quantity, customer: customerOf(row.caller, row.customerRef) }]
+  })
+  const units = new Map<string, number>()
+  for (const { customer, productId, quantity } of [...ordered, ...holds, ...pendingReturns]) {
+    const name = unitsName(productId, customer)
+    units.set(name, (units.get(name) ?? 0) + quantity)
+  }
+  return units
+}
+
+/**
+ * The promise, for every product there is: stocked = available + live orders + holds + returns; a count of a customer's
+ * units is exact where there is one; no number unused.
+ */
 export const booksBalance = Effect.gen(function* () {
-  const { batches, holds, movements, orderLines, orders, pendingReturns, stock } = yield* (yield* StoreUnderTest).rows
+  const rows = yield* (yield* StoreUnderTest).rows
+  const { batches, holds, movements, orderLines, orders, pendingReturns, stock } = rows
+  const units = unitsFrom(rows)
+  for (const { customer, productId, units: counted } of rows.customerUnits) {
+    const name = unitsName(productId, customer)
+    assert.strictEqual(counted, units.get(name) ?? 0, name)
+  }
   const live = new Set(orders.filter((row) => isLive(row.status)).map((row) => row.orderId))
   for (const { available, productId, stocked } of stock) {
     const sold = sum(
@@ -250,8 +328,8 @@ export const booksBalance = Effect.gen(function* () {
   for (const { orderId, total } of orders) {
     assert.strictEqual(totalOf(orderLines.filter((line) => line.orderId === orderId)), total, orderId)
   }
-  for (const [shard, rows] of Map.groupBy(batches, (row) => row.shard)) {
-    const numbers = rows.map((row) => row.batch).toSorted((left, right) => left - right)
+  for (const [shard, records] of Map.groupBy(batches, (row) => row.shard)) {
+    const numbers = records.map((row) => row.batch).toSorted((left, right) => left - right)
     assert.deepStrictEqual(
       numbers,
       numbers.map((_, at) => at + 1),
