@@ -12,7 +12,7 @@ import { type Call, tokenCount, tokenOf, unitsUnaccounted } from "./shop.ts"
 /** Accounts, or products, asked for at once. */
 const atOnce = 10
 const pageSize = 100
-/** A million orders on one account's list take this long at most. */
+/** k6's own minute is too short for the lists of a long run. */
 export const booksMaxMinutes = 10
 
 const gone = new Set(["cancelled", "expired", "refunded"])

@@ -53,9 +53,12 @@ const trouble = (data: SummaryData): ReadonlyArray<Row> =>
 const checksOf = (group: Group): ReadonlyArray<Check> => [...group.checks, ...group.groups.flatMap(checksOf)]
 
 const verdicts = (data: SummaryData): ReadonlyArray<string> => {
-  const thresholds = Object.entries(data.metrics).flatMap(([name, metric]) =>
-    Object.entries(metric.thresholds ?? {}).map(([condition, { ok }]) => ({ text: `${name} ${condition}`, ok })),
-  )
+  // k6 hands them over in another order each time.
+  const thresholds = Object.entries(data.metrics)
+    .flatMap(([name, metric]) =>
+      Object.entries(metric.thresholds ?? {}).map(([condition, { ok }]) => ({ text: `${name} ${condition}`, ok })),
+    )
+    .toSorted((left, right) => (left.text < right.text ? -1 : 1))
   const broken = thresholds.filter(({ ok }) => !ok)
   const failedChecks = checksOf(data.root_group).filter(({ fails }) => fails > 0)
   return [

@@ -60,10 +60,8 @@ const rush = Effect.fnUntraced(function* (sale: Sale, productId: string, tokens:
   return { visits, seconds: Number((yield* Clock.monotonicTimeNanos) - startedAt) / 1e9 }
 })
 
-const hold = Effect.fnUntraced(function* (sale: Sale) {
+const sell = Effect.fnUntraced(function* (sale: Sale, productId: string) {
   const client = yield* ShopClient
-  const merchant = yield* client.signIn(sale.email, sale.password)
-  const productId = yield* client.createProduct(merchant, `Flash sale of ${sale.units}`, sale.units)
   const tokens = yield* openAccounts(Math.ceil(sale.buyers / buyersAnAccount))
   yield* Console.log(`${sale.buyers} buyers want ${sale.units} units (seed ${sale.seed}); the sale is open.`)
   const { seconds, visits } = yield* rush(sale, productId, tokens)
@@ -71,6 +69,15 @@ const hold = Effect.fnUntraced(function* (sale: Sale) {
   const orders = (yield* Effect.forEach(tokens, client.ordersOf, { concurrency: signUpsAtOnce })).flat()
   yield* Console.log(["", ...resultLines(visits, orders.length, stock, seconds), ""].join("\n"))
   return { productId, wrong: contradictions(visits, orders, stock) }
+})
+
+/** A shop that lives on gets its shelf back as it was; accounts and orders stay. */
+const hold = Effect.fnUntraced(function* (sale: Sale, isOwn: boolean) {
+  const client = yield* ShopClient
+  const merchant = yield* client.signIn(sale.email, sale.password)
+  const productId = yield* client.createProduct(merchant, `Flash sale of ${sale.units}`, sale.units)
+  const tidyUp = isOwn ? Effect.void : client.archiveProduct(merchant, productId)
+  return yield* Effect.ensuring(sell(sale, productId), tidyUp)
 })
 
 /** The last word: what buyers were told against what the service has, and the service's own books. */
@@ -89,7 +96,7 @@ const judge = Effect.fnUntraced(function* (productId: string, wrong: ReadonlyArr
 
 const against = (url: string, sale: Sale, isOwn: boolean) =>
   Effect.gen(function* () {
-    const { productId, wrong } = yield* hold(sale)
+    const { productId, wrong } = yield* hold(sale, isOwn)
     yield* judge(productId, wrong, isOwn)
   }).pipe(Effect.provide(ShopClient.layer(url, { connectionsMax })))
 

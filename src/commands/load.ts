@@ -10,7 +10,15 @@ import { ShopClient } from "../demo/ShopClient.ts"
 import { verdictOn } from "../demo/verification.ts"
 import { productUnitsMax } from "../domain/bounds.ts"
 import { requireK6, runK6 } from "../load/k6.ts"
-import { browseAndBuy, buyersForAUnit, flashSale, orderCreation, type Prepared, type Shop } from "../load/scenarios.ts"
+import {
+  browseAndBuy,
+  buyersForAUnit,
+  flashSale,
+  orderCreation,
+  type Prepared,
+  removeWares,
+  type Shop,
+} from "../load/scenarios.ts"
 import { type CannotStart, cannotStart } from "../platform/CannotStart.ts"
 import { Configuration } from "../platform/Configuration.ts"
 import { durationMillis } from "../platform/settingCodecs.ts"
@@ -101,15 +109,24 @@ const press = Effect.fnUntraced(function* (shop: Shop, scenarios: ReadonlyArray<
   const failed: Array<string> = []
   let productId = ""
   for (const scenario of scenarios) {
-    const prepared = yield* Effect.provide(scenario(shop), ShopClient.layer(shop.url, { connectionsMax }))
-    productId = prepared.world.wares[0]?.id ?? productId
+    const prepared = yield* scenario(shop)
+    const { wares } = prepared.world
+    productId = wares[0]?.id ?? productId
     yield* Console.log(`${prepared.name} begins.`)
-    if (!(yield* runK6(prepared))) failed.push(prepared.name)
+    const holds = yield* Effect.ensuring(runK6(prepared), isOwn ? Effect.void : tidyUp(shop, wares))
+    if (!holds) failed.push(prepared.name)
   }
   const verdict = yield* verdictOn(productId, isOwn)
   yield* Console.log(["", ...failed.map((name) => `k6: ${name} broke a threshold.`), ...verdict.lines].join("\n"))
   if (failed.length > 0 || !verdict.holds) return yield* new LoadFailed({ message: "The load run failed." })
 })
+
+/** A shop that lives on gets its shelf back as it was; its accounts and orders stay. */
+const tidyUp = (shop: Shop, wares: Prepared["world"]["wares"]) =>
+  Effect.gen(function* () {
+    const left = yield* removeWares(shop, wares)
+    if (left > 0) yield* Console.error(`${left} of the run's ${wares.length} products could not be archived.`)
+  }).pipe(Effect.catch(({ message }) => Console.error(`The run's products could not be archived: ${message}`)))
 
 const againstOwnServer = (shop: Omit<Shop, "url">, scenarios: ReadonlyArray<Scenario>) =>
   Effect.scoped(
@@ -117,7 +134,9 @@ const againstOwnServer = (shop: Omit<Shop, "url">, scenarios: ReadonlyArray<Scen
       yield* Console.log("Starting a service with a database of its own.")
       const { dataFolder, url } = yield* ownServer
       const configuration = Configuration.layerOf({ HEDONIFY_DATA_DIR: dataFolder })
-      yield* press({ ...shop, url }, scenarios, true).pipe(Effect.provide(configuration))
+      yield* press({ ...shop, url }, scenarios, true).pipe(
+        Effect.provide([configuration, ShopClient.layer(url, { connectionsMax })]),
+      )
     }),
   )
 
@@ -128,7 +147,9 @@ const run = ({ url, ...shop }: Given, scenarios: ReadonlyArray<Scenario>) =>
     yield* requireK6
     if (Option.isNone(url)) return yield* againstOwnServer(shop, scenarios)
     const given = url.value.replace(/\/+$/, "")
-    return yield* press({ ...shop, url: given }, scenarios, false).pipe(Effect.provide(Configuration.layer))
+    return yield* press({ ...shop, url: given }, scenarios, false).pipe(
+      Effect.provide([Configuration.layer, ShopClient.layer(given, { connectionsMax })]),
+    )
   })
 
 /** For a subcommand, which shares the flags of `load`. */

@@ -151,6 +151,18 @@ const make = Effect.fnUntraced(function* (url: string) {
       ),
     ).pipe(Effect.map(({ id }) => id))
 
+  /** Takes a product off the shelf, whatever it has become; whether it is gone from there. */
+  const archiveProduct = (token: string, productId: string) =>
+    send(
+      HttpClientRequest.delete(`/v1/products/${productId}`).pipe(
+        HttpClientRequest.bearerToken(token),
+        HttpClientRequest.setHeader("if-match", "*"),
+      ),
+    ).pipe(
+      Effect.map(({ status }) => status === 204),
+      Effect.orElseSucceed(() => false),
+    )
+
   const stockOf = (productId: string) =>
     expect("read the product", ProductStock, HttpClientRequest.get(`/v1/products/${productId}`))
 
@@ -178,7 +190,7 @@ const make = Effect.fnUntraced(function* (url: string) {
     return orders
   })
 
-  return { place, signIn, signUp, createProduct, stockOf, ordersOf }
+  return { place, signIn, signUp, createProduct, archiveProduct, stockOf, ordersOf }
 })
 
 type Methods = Effect.Success<ReturnType<typeof make>>

@@ -58,6 +58,14 @@ const addWares = Effect.fnUntraced(function* (
   )
 })
 
+/** Takes everything off the shelf of a shop that lives on; how much is still there. */
+export const removeWares = Effect.fnUntraced(function* (shop: Shop, wares: ReadonlyArray<Ware>) {
+  const client = yield* ShopClient
+  const merchant = yield* client.signIn(shop.merchantEmail, shop.merchantPassword)
+  const gone = yield* Effect.forEach(wares, ({ id }) => client.archiveProduct(merchant, id))
+  return gone.filter((isGone) => !isGone).length
+})
+
 const named = (count: number, run: string, units: number) =>
   Array.from({ length: count }, (_, index) => ({
     name: `Poster ${index + 1} of ${run}`,

@@ -31,6 +31,8 @@ interface Body {
   readonly lines?: ReadonlyArray<Line>
 }
 
+const statuses: Readonly<Record<string, number>> = { POST: 201, DELETE: 204 }
+
 const bodyOf = async (request: IncomingMessage): Promise<Body> => {
   const chunks: Array<Buffer> = []
   for await (const chunk of request) chunks.push(chunk)
@@ -83,8 +85,8 @@ const makeShop = () => {
 
   return createServer((request, response) => {
     void answer(request).then((found) => {
-      response.writeHead(request.method === "POST" ? 201 : 200, { "content-type": "application/json" })
-      return response.end(JSON.stringify(found))
+      response.writeHead(statuses[request.method ?? ""] ?? 200, { "content-type": "application/json" })
+      return response.end(request.method === "DELETE" ? "" : JSON.stringify(found))
     })
   })
 }
