@@ -3,18 +3,19 @@
  * and its first movement come into being together or not at all; afterwards only the shard's writer touches the stock,
  * and edits go through its mailbox. Lists and single reads go straight to PostgreSQL and change nothing.
  */
-import { Context, Effect, Layer, Option } from "effect"
+import { Context, Effect, Layer, type Option } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { SqlClient, type SqlError } from "effect/sql"
-import { forbidden, notFound, type Forbidden, type NotFound } from "../accounts/accountRefusals.ts"
-import { actsFor, type Account } from "../accounts/principal.ts"
+import { notFound, type Forbidden, type NotFound } from "../accounts/accountRefusals.ts"
+import type { Account } from "../accounts/principal.ts"
 import { type MerchantId, ProductId, StockMovementId } from "../domain/ids.ts"
-import { type Page, pageOf } from "../domain/page.ts"
 import { shardOf } from "../domain/shard.ts"
 import { Configuration } from "../platform/Configuration.ts"
-import { merchantRequired, type CatalogueRefusal } from "./catalogueRefusals.ts"
-import type { NewProduct, Product, ProductQuery } from "./product.ts"
-import { insertProduct, productById, productPage } from "./productStatements.ts"
+import { CatalogueCache } from "./CatalogueCache.ts"
+import type { CatalogueRefusal } from "./catalogueRefusals.ts"
+import { merchantOf } from "./merchantOf.ts"
+import type { NewProduct, Product, ProductPage, ProductQuery } from "./product.ts"
+import { insertProduct, productById } from "./productStatements.ts"
 
 export class Products extends Context.Service<
   Products,
@@ -27,7 +28,7 @@ export class Products extends Context.Service<
     ) => Effect.Effect<Product, Forbidden | CatalogueRefusal | SqlError.SqlError>
     /** Archived products, too: whoever bought one may still look at it. */
     readonly get: (id: ProductId) => Effect.Effect<Product, NotFound | SqlError.SqlError>
-    readonly list: (query: ProductQuery) => Effect.Effect<Page<Product>, SqlError.SqlError>
+    readonly list: (query: ProductQuery) => Effect.Effect<ProductPage, SqlError.SqlError>
   }
 >()("hedonify/catalogue/Products") {
   static readonly layer = Layer.effect(
@@ -35,6 +36,7 @@ export class Products extends Context.Service<
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const { shards } = yield* Configuration
+      const cache = yield* CatalogueCache
 
       const create = Effect.fn("Products.create")(function* (
         account: Account,
@@ -50,6 +52,7 @@ export class Products extends Context.Service<
           shard: shardOf({ id, merchantId, stockGroup: product.stockGroup }, shards),
           movementId: StockMovementId.make(SecureRandom.uuidV7Unsafe()),
         })
+        yield* cache.changed
         return yield* Effect.fromNullishOr(rows[0]).pipe(Effect.orDie)
       })
 
@@ -58,27 +61,7 @@ export class Products extends Context.Service<
         return rows[0] ?? (yield* Effect.fail(notFound))
       })
 
-      const list = Effect.fn("Products.list")(function* (query: ProductQuery) {
-        const rows = yield* productPage(sql, query)
-        return pageOf(rows, query.limit)
-      })
-
-      return Products.of({ create, get, list })
+      return Products.of({ create, get, list: cache.page })
     }),
   )
-}
-
-const merchantOf = (
-  account: Account,
-  named: Option.Option<MerchantId>,
-): Effect.Effect<MerchantId, Forbidden | CatalogueRefusal> => {
-  if (Option.isSome(named)) {
-    return actsFor(account, named.value)
-      ? Effect.succeed(named.value)
-      : Effect.fail(forbidden("Only members of an approved merchant add its products."))
-  }
-  const approved = account.memberships.filter((membership) => membership.status === "approved")
-  const only = approved[0]
-  if (only === undefined) return Effect.fail(forbidden("Only members of an approved merchant add products."))
-  return approved.length === 1 ? Effect.succeed(only.merchantId) : Effect.fail(merchantRequired)
 }

@@ -6,7 +6,7 @@ import { SqlClient, type SqlError } from "effect/sql"
 import { forbidden, notFound, type Forbidden, type NotFound } from "../accounts/accountRefusals.ts"
 import { actsFor, belongsTo, type Account } from "../accounts/principal.ts"
 import type { MovementKind } from "../domain/commands.ts"
-import type { MerchantId, ProductId, StockMovementId } from "../domain/ids.ts"
+import type { AccountId, MerchantId, ProductId, StockMovementId } from "../domain/ids.ts"
 import { beforeEveryId, type Page, pageOf } from "../domain/page.ts"
 
 export interface StockMovement {
@@ -16,15 +16,28 @@ export interface StockMovement {
   /** What it added to the stock. */
   readonly delta: number
   readonly reason: string | null
+  /** Null for the stock that the product was created with. */
+  readonly movedBy: { readonly id: AccountId; readonly name: string | null } | null
   readonly createdAtMillis: number
+}
+
+interface MovementRow extends Omit<StockMovement, "movedBy"> {
+  readonly accountId: AccountId | null
+  readonly accountName: string | null
 }
 
 /** A movement's quantity as a caller writes it: what is written off counts up, only a correction has a sign. */
 export const quantityOf = (kind: MovementKind, delta: number): number => (kind === "writtenOff" ? -delta : delta)
 export const deltaOf = (kind: MovementKind, quantity: number): number => (kind === "writtenOff" ? -quantity : quantity)
 
-const columns = `id, product_id as "productId", kind, delta, reason,
-  floor(extract(epoch from created_at) * 1000)::float8 as "createdAtMillis"`
+const columns = `m.id, m.product_id as "productId", m.kind, m.delta, m.reason,
+  floor(extract(epoch from m.created_at) * 1000)::float8 as "createdAtMillis", a.id as "accountId",
+  a.name as "accountName"`
+
+const movementOf = ({ accountId, accountName, ...row }: MovementRow): StockMovement => ({
+  ...row,
+  movedBy: accountId === null ? null : { id: accountId, name: accountName },
+})
 
 export class StockMovements extends Context.Service<
   StockMovements,
@@ -68,17 +81,18 @@ export class StockMovements extends Context.Service<
         if (!account.isAdmin && !belongsTo(account, merchantId)) {
           return yield* Effect.fail(forbidden("Only members of the product's merchant see its movements."))
         }
-        const rows = yield* sql<StockMovement>`
-          select ${sql.literal(columns)} from stock_movements
-          where product_id = ${productId} and id > ${page.startingAfter ?? beforeEveryId}
-          order by id limit ${page.limit + 1}`
-        return pageOf(rows, page.limit)
+        const rows = yield* sql<MovementRow>`
+          select ${sql.literal(columns)} from stock_movements m left join accounts a on a.id = m.caller
+          where m.product_id = ${productId} and m.id > ${page.startingAfter ?? beforeEveryId}
+          order by m.id limit ${page.limit + 1}`
+        return pageOf(rows.map(movementOf), page.limit)
       })
 
       const get = Effect.fn("StockMovements.get")(function* (id: StockMovementId) {
-        const rows = yield* sql<StockMovement>`
-          select ${sql.literal(columns)} from stock_movements where id = ${id}`
-        return rows[0] ?? (yield* Effect.fail(notFound))
+        const [row] = yield* sql<MovementRow>`
+          select ${sql.literal(columns)} from stock_movements m left join accounts a on a.id = m.caller
+          where m.id = ${id}`
+        return row === undefined ? yield* Effect.fail(notFound) : movementOf(row)
       })
 
       return StockMovements.of({ get, list, mayMove })

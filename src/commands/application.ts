@@ -9,6 +9,8 @@ import { Duration, Effect, Layer } from "effect"
 import { OrderRate } from "../accounts/OrderRate.ts"
 import { Carts } from "../carts/Carts.ts"
 import { CatalogueCache } from "../catalogue/CatalogueCache.ts"
+import { ProductEditor } from "../catalogue/ProductEditor.ts"
+import { ProductImports } from "../catalogue/ProductImports.ts"
 import { Inventory } from "../inventory/Inventory.ts"
 import { OrderCoordinator } from "../inventory/OrderCoordinator.ts"
 import { OrderEnding } from "../inventory/OrderEnding.ts"
@@ -64,8 +66,10 @@ export const application = Layer.unwrap(
     )
     return Layer.mergeAll(
       Orders.layer(settings).pipe(Layer.provide(OrderCoordinator.layer)),
-      ProductWriter.layer(settings),
-      shared(settings),
+      Layer.mergeAll(ProductEditor.layer, ProductImports.layer).pipe(
+        Layer.provideMerge(ProductWriter.layer(settings)),
+        Layer.provideMerge(shared(settings)),
+      ),
     ).pipe(Layer.provideMerge(Carts.layer), Layer.provideMerge(owned), Layer.provide(SecureRandom.layer))
   }),
 )

@@ -7,7 +7,7 @@ import type { HttpServerError } from "effect/http"
 import type { SqlError } from "effect/sql"
 import type { AccountRefusal } from "../accounts/accountRefusals.ts"
 import type { CartRefusal } from "../carts/cart.ts"
-import type { CatalogueRefusal } from "../catalogue/catalogueRefusals.ts"
+import type { CatalogueRefusal, EditRefusal, ImportRefusal } from "../catalogue/catalogueRefusals.ts"
 import { idempotencyKeyLengthMax, orderLinesMax, productUnitsMax, retryAfterSeconds } from "../domain/bounds.ts"
 import {
   busy,
@@ -20,15 +20,18 @@ import {
 } from "../domain/refusals.ts"
 import type { CommandError } from "../inventory/mailboxEntry.ts"
 import type { Problem } from "./contract/problem.ts"
+import { etagOf } from "./entityTags.ts"
 import { isoTime } from "./isoTime.ts"
 
 /** What only the HTTP edge refuses. */
 export type RequestRefusal =
   | { readonly code: "malformed"; readonly detail: string }
   | { readonly code: "idempotency_key_missing" }
+  | { readonly code: "if_match_missing" }
   | { readonly code: "method_not_allowed"; readonly allowed: ReadonlyArray<string> }
   | { readonly code: "too_large"; readonly sizeMaxBytes: number }
-  | { readonly code: "unsupported_media_type" }
+  /** `accepted`: where it is not application/json. */
+  | { readonly code: "unsupported_media_type"; readonly accepted?: string }
   | { readonly code: "invalid"; readonly errors: ReadonlyArray<{ readonly pointer: string; readonly message: string }> }
   | {
       readonly code: "not_ready"
@@ -42,6 +45,8 @@ export type Refusal =
   | CartRefusal
   | CatalogueRefusal
   | CheckoutRefusal
+  | EditRefusal
+  | ImportRefusal
   | MovementRefusal
   | OrderRefusal
   | RequestRefusal
@@ -144,10 +149,19 @@ export const sketchOf = (refusal: Refusal): Sketch => {
       return sketch(409, "Stock too large", `A product cannot have more than ${productUnitsMax} units.`, {
         extras: { productId: refusal.productId },
       })
+    case "version_mismatch":
+      return sketch(412, "Edited meanwhile", "The product is not the one that was edited. Look at it again.", {
+        extras: { productId: refusal.product.id, version: refusal.product.version },
+        headers: { etag: etagOf(refusal.product) },
+      })
     case "too_large":
       return sketch(413, "Body too large", `A body may have ${refusal.sizeMaxBytes} bytes here.`)
     case "unsupported_media_type":
-      return sketch(415, "Unsupported media type", "The body must be application/json in UTF-8, not encoded otherwise.")
+      return sketch(
+        415,
+        "Unsupported media type",
+        `The body must be ${refusal.accepted ?? "application/json"} in UTF-8, not encoded otherwise.`,
+      )
     case "invalid":
       return sketch(422, "Does not fit", "The request was understood, but some of it does not fit.", {
         extras: { errors: refusal.errors },
@@ -162,6 +176,11 @@ export const sketchOf = (refusal: Refusal): Sketch => {
         code: "invalid",
         extras: { errors: [{ pointer: "/productId", message: `would be line ${orderLinesMax + 1} of the cart` }] },
       })
+    case "currency_fixed":
+      return sketch(422, "Does not fit", "A product's currency never changes.", {
+        code: "invalid",
+        extras: { errors: [{ pointer: "/price/currency", message: `must stay ${refusal.currency}` }] },
+      })
     case "unknown_product":
       return sketch(422, "Unknown product", "This names a product that is not for sale here.", {
         extras: { productIds: refusal.productIds },
@@ -172,6 +191,8 @@ export const sketchOf = (refusal: Refusal): Sketch => {
       })
     case "idempotency_key_reused":
       return sketch(422, "Idempotency-Key reused", "This Idempotency-Key was used for a different request.")
+    case "if_match_missing":
+      return sketch(428, "If-Match missing", "This request needs an If-Match header with the ETag that was edited.")
     case "too_many_requests":
       return sketch(429, "Too many requests", "There were too many of these lately; wait before the next one.", {
         retryable: true,

@@ -26,24 +26,40 @@ export const makeBodyReader = <S extends Schema.ConstraintDecoder<unknown>>(
   request: HttpServerRequest.HttpServerRequest,
 ) => Effect.Effect<S["Type"], RequestRefusal | HttpServerError.HttpServerError>) => {
   const decode = makeDecoder(schema)
+  const readBytes = makeBytesReader(sizeMaxBytes)
+  return (request) => {
+    const contentType = request.headers["content-type"]
+    if (contentType !== undefined && !mediaType.test(contentType)) {
+      return Effect.fail({ code: "unsupported_media_type" })
+    }
+    return Effect.flatMap(readBytes(request), (bytes) =>
+      absent !== undefined && bytes.byteLength === 0
+        ? Effect.succeed(absent)
+        : Effect.fromResult(Result.flatMap(Result.flatMap(decodeUtf8(bytes), parseJson), decode)),
+    )
+  }
+}
+
+/** A reader for bodies of any kind up to this size, not compressed. */
+export const makeBytesReader = (
+  sizeMaxBytes: number,
+): ((
+  request: HttpServerRequest.HttpServerRequest,
+) => Effect.Effect<ArrayBuffer, RequestRefusal | HttpServerError.HttpServerError>) => {
   const sizeMax = ByteSize.bytes(sizeMaxBytes)
   const tooLarge: RequestRefusal = { code: "too_large", sizeMaxBytes }
   return (request) => {
-    const refusal = refusedByHeaders(request, tooLarge)
-    if (refusal !== undefined) return Effect.fail(refusal)
+    const encoding = request.headers["content-encoding"]
+    if (encoding !== undefined && encoding.toLowerCase() !== "identity") {
+      return Effect.fail({ code: "unsupported_media_type" })
+    }
+    if (Number(request.headers["content-length"] ?? 0) > sizeMaxBytes) return Effect.fail(tooLarge)
     // The server's own limit is in place for every request; only another one has to be provided.
     const read =
       sizeMaxBytes === bodySizeMaxBytes
         ? request.arrayBuffer
         : Effect.provideService(request.arrayBuffer, HttpIncomingMessage.MaxBodySize, sizeMax)
-    return read.pipe(
-      Effect.mapError((error) => (isTooLarge(error) ? tooLarge : error)),
-      Effect.flatMap((bytes) =>
-        absent !== undefined && bytes.byteLength === 0
-          ? Effect.succeed(absent)
-          : Effect.fromResult(Result.flatMap(parseJson(bytes), decode)),
-      ),
-    )
+    return Effect.mapError(read, (error) => (isTooLarge(error) ? tooLarge : error))
   }
 }
 
@@ -57,25 +73,16 @@ export const makeDecoder = <S extends Schema.ConstraintDecoder<unknown>>(schema:
 const isTooLarge = (error: HttpServerError.HttpServerError): boolean =>
   error.reason._tag === "RequestParseError" && error.reason.reason === "BodyTooLarge"
 
-const refusedByHeaders = (
-  request: HttpServerRequest.HttpServerRequest,
-  tooLarge: RequestRefusal & { readonly code: "too_large" },
-): RequestRefusal | undefined => {
-  const headers = request.headers
-  const contentType = headers["content-type"]
-  const encoding = headers["content-encoding"]
-  if (contentType !== undefined && !mediaType.test(contentType)) return { code: "unsupported_media_type" }
-  if (encoding !== undefined && encoding.toLowerCase() !== "identity") return { code: "unsupported_media_type" }
-  return Number(headers["content-length"] ?? 0) > tooLarge.sizeMaxBytes ? tooLarge : undefined
-}
-
-const parseJson = (bytes: ArrayBuffer): Result.Result<unknown, RequestRefusal> => {
-  let text: string
+/** Without the byte order mark, where there is one. */
+export const decodeUtf8 = (bytes: ArrayBuffer): Result.Result<string, RequestRefusal> => {
   try {
-    text = utf8.decode(bytes)
+    return Result.succeed(utf8.decode(bytes))
   } catch {
     return Result.fail(malformed("The body is not UTF-8."))
   }
+}
+
+export const parseJson = (text: string): Result.Result<unknown, RequestRefusal> => {
   if (text === "") return Result.fail(malformed("The body is empty."))
   if (nestsTooDeep(text)) return Result.fail(malformed(`The body nests deeper than ${jsonDepthMax} levels.`))
   try {

@@ -19,7 +19,8 @@ import { accountsHandlers, sessionsHandlers } from "./handlers/accounts.ts"
 import { cartHandlers } from "./handlers/carts.ts"
 import { merchantsHandlers } from "./handlers/merchants.ts"
 import { ordersHandlers } from "./handlers/orders.ts"
-import { productEditingHandlers, productsHandlers } from "./handlers/products.ts"
+import { productEditingHandlers } from "./handlers/productEditing.ts"
+import { productsHandlers } from "./handlers/products.ts"
 import { systemHandlers } from "./handlers/system.ts"
 import {
   connectionsMax,

@@ -29,6 +29,7 @@ layer(testServer, { excludeTestServices: true })("products", (it) => {
       assert.strictEqual(created.status, 201, created.text)
       const id = String(created.body["id"])
       assert.strictEqual(created.headers.get("location"), `/v1/products/${id}`)
+      assert.strictEqual(created.headers.get("etag"), '"1.3.3"')
       assert.deepStrictEqual(
         { ...created.body, id: "", createdAt: "", updatedAt: "" },
         {
@@ -80,9 +81,10 @@ layer(testServer, { excludeTestServices: true })("products", (it) => {
       assert.strictEqual(created.status, 201)
       const movements = yield* call(`/v1/products/${created.body["id"]}/stock-movements`, { token })
       const [movement, ...others] = movements.body["data"] as ReadonlyArray<Readonly<Record<string, unknown>>>
+      const { body } = created
       assert.deepStrictEqual(
         { ...movement, id: "", createdAt: "" },
-        { id: "", productId: created.body["id"], kind: "received", quantity: 0, reason: null, createdAt: "" },
+        { id: "", productId: body["id"], kind: "received", quantity: 0, reason: null, movedBy: null, createdAt: "" },
       )
       assert.deepStrictEqual(others, [])
     }),
@@ -198,12 +200,14 @@ layer(testServer, { excludeTestServices: true })("products", (it) => {
       assert.deepStrictEqual(ids(yield* call(`${own}&inStock=false`)), [blueShirt])
       const first = yield* call(`${own}&limit=2`)
       assert.deepStrictEqual([ids(first), first.body["hasMore"]], [[hat, blueShirt], true])
+      assert.strictEqual(first.body["next"], blueShirt)
       const rest = yield* call(`${own}&limit=2&starting_after=${blueShirt}`)
-      assert.deepStrictEqual([ids(rest), rest.body["hasMore"]], [[redShirt], false])
+      assert.deepStrictEqual([ids(rest), rest.body["hasMore"], rest.body["next"]], [[redShirt], false, null])
 
       const sql = yield* SqlClient.SqlClient
       yield* sql`update products set archived = true where id = ${redShirt}`
       assert.deepStrictEqual(ids(yield* call(own)), [hat, blueShirt])
+      assert.deepStrictEqual(ids(yield* call(`${own}&inStock=true`)), [hat])
       assert.strictEqual((yield* call(`/v1/products/${redShirt}`)).body["archived"], true)
     }),
   )

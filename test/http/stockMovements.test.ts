@@ -13,16 +13,25 @@ layer(testServer, { excludeTestServices: true })("stock movements", (it) => {
       const lamp = yield* newProduct(merchant, { stock: 5 })
       const received = yield* move(token, lamp, "1", { kind: "received", quantity: 10, reason: "delivery 7" })
       assert.strictEqual(received.status, 201, received.text)
+      const movedBy = { id: merchant.id, name: merchant.name }
       assert.deepStrictEqual(
         { ...received.body, id: "", createdAt: "" },
-        { id: "", productId: lamp, kind: "received", quantity: 10, reason: "delivery 7", createdAt: "" },
+        { id: "", productId: lamp, kind: "received", quantity: 10, reason: "delivery 7", movedBy, createdAt: "" },
       )
       assert.strictEqual((yield* move(token, lamp, "2", { kind: "writtenOff", quantity: 3 })).status, 201)
       assert.strictEqual((yield* move(token, lamp, "3", { kind: "corrected", quantity: -2 })).status, 201)
       const product = yield* call(`/v1/products/${lamp}`)
       assert.deepStrictEqual([product.body["stocked"], product.body["available"]], [10, 10])
       const list = yield* call(`/v1/products/${lamp}/stock-movements`, { token })
-      const data = list.body["data"] as ReadonlyArray<{ readonly kind: string; readonly quantity: number }>
+      const data = list.body["data"] as ReadonlyArray<{
+        readonly kind: string
+        readonly quantity: number
+        readonly movedBy: unknown
+      }>
+      assert.deepStrictEqual(
+        data.map((movement) => movement.movedBy),
+        [null, movedBy, movedBy, movedBy],
+      )
       assert.deepStrictEqual(
         data.map(({ kind, quantity }) => [kind, quantity]),
         [

@@ -145,7 +145,7 @@ export const newCustomer = Effect.fnUntraced(function* () {
     password: Redacted.make("a long enough password"),
   })
   const { token } = yield* sessions.open(account.id)
-  return { id: account.id, token, email: account.email }
+  return { id: account.id, token, email: account.email, name: account.name }
 })
 
 export const adminToken = Effect.fnUntraced(function* () {

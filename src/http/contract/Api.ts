@@ -8,6 +8,8 @@ import {
   batchOrdersMax,
   bodySizeMaxBytes,
   idempotencyKeyLengthMax,
+  importBodySizeMaxBytes,
+  importRowsMax,
   jsonDepthMax,
   lineQuantityMax,
   nameLengthMax,
@@ -36,9 +38,10 @@ in the \`X-Request-Id\` header of every answer. Any path can also answer 404 \`n
 
 Limits: ${orderLinesMax} lines an order or a cart, lines of one product merged; 1 to ${lineQuantityMax} units a line;
 ${productUnitsMax} units a product; ${batchOrdersMax} orders a batch; ${bodySizeMaxBytes / 1024} KiB a body,
-${batchBodySizeMaxBytes / 1024} KiB a batch; ${jsonDepthMax} levels of JSON; pages of 1 to ${pageSizeMax}
-(${pageSizeDefault} unless given); keys of 1 to ${idempotencyKeyLengthMax} printable ASCII characters; names of 1 to
-${nameLengthMax} characters without control characters. Money is in minor units.`
+${batchBodySizeMaxBytes / 1024} KiB a batch, ${importBodySizeMaxBytes / 1024} KiB and ${importRowsMax} rows an import;
+${jsonDepthMax} levels of JSON; pages of 1 to ${pageSizeMax} (${pageSizeDefault} unless given); keys of 1 to
+${idempotencyKeyLengthMax} printable ASCII characters; names of 1 to ${nameLengthMax} characters without control
+characters. Money is in minor units.`
 
 export class Api extends HttpApi.make("hedonify")
   .add(

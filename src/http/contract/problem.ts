@@ -39,6 +39,7 @@ export const Problem = Schema.Struct({
   orderStatus: Schema.optionalKey(OrderStatus).annotateKey({
     description: "With code not_cancellable: what the order has become.",
   }),
+  version: Schema.optionalKey(Schema.Int.annotate({ description: "With code version_mismatch: the version of now." })),
   missing: Schema.optionalKey(
     Schema.Array(Schema.Struct({ name: Schema.String, detail: Schema.String })).annotate({
       description: "With code not_ready: what the service is waiting for.",

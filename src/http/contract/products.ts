@@ -5,11 +5,12 @@
 import { DateTime, Option, Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { movementReasonLengthMax, nameLengthMax, productUnitsMax, stockGroupLengthMax } from "../../domain/bounds.ts"
-import { MerchantId, ProductId, StockMovementId } from "../../domain/ids.ts"
+import { AccountId, MerchantId, ProductId, StockMovementId } from "../../domain/ids.ts"
 import { Money, Price } from "../../domain/money.ts"
 import { Authorization } from "./authorization.ts"
 import { limitParameter, page } from "./paging.ts"
 import { bodyProblems, problems } from "./problem.ts"
+import { importDescription, ImportOutcome, importPayload } from "./productImport.ts"
 import { Description, IdempotencyKey, ImageUrl, lineOfText, Name, Timestamp } from "./text.ts"
 
 export const ProductView = Schema.Struct({
@@ -67,6 +68,31 @@ export const CreateProduct = Schema.Struct({
   imageUrl: Schema.optionalKey(Schema.NullOr(ImageUrl)),
 }).annotate({ identifier: "CreateProduct" })
 
+/** What cannot be edited is refused rather than left unread: whoever sends it means something by it. */
+const fixed = (message: string) =>
+  Schema.optionalKey(Schema.Unknown.check(Schema.makeFilter(() => message)).annotate({ description: message }))
+
+const movesByMovements = "cannot be edited: stock moves by POST /v1/products/{id}/stock-movements"
+
+export const AmendProduct = Schema.Struct({
+  name: Schema.optionalKey(Name),
+  description: Schema.optionalKey(Description),
+  price: Schema.optionalKey(Price).annotateKey({ description: "In the product's own currency, which never changes." }),
+  limitPerCustomer: Schema.optionalKey(Schema.NullOr(UnitsAboveZero)),
+  saleStartsAt: Schema.optionalKey(Schema.NullOr(SaleStart)),
+  paused: Schema.optionalKey(Schema.Boolean),
+  archived: Schema.optionalKey(Schema.Boolean),
+  waitlist: Schema.optionalKey(Schema.Boolean),
+  imageUrl: Schema.optionalKey(Schema.NullOr(ImageUrl)),
+  stock: fixed(movesByMovements),
+  stocked: fixed(movesByMovements),
+  available: fixed(movesByMovements),
+  stockGroup: fixed("cannot be edited: it decided for good where the product's stock is kept"),
+  merchantId: fixed("cannot be edited: a product stays its merchant's"),
+})
+  .check(Schema.makeFilter((change) => (Object.keys(change).length > 0 ? undefined : "must change something")))
+  .annotate({ identifier: "AmendProduct", description: "What is left out stays; null takes a value away." })
+
 const MovementKind = Schema.Literals(["received", "writtenOff", "corrected"])
 
 export const StockMovementView = Schema.Struct({
@@ -75,6 +101,9 @@ export const StockMovementView = Schema.Struct({
   kind: MovementKind,
   quantity: Schema.Int,
   reason: Schema.NullOr(Schema.String),
+  movedBy: Schema.NullOr(Schema.Struct({ id: AccountId, name: Schema.NullOr(Schema.String) })).annotate({
+    description: "The account that moved it; null for the stock that the product was created with.",
+  }),
   createdAt: Timestamp,
 }).annotate({ identifier: "StockMovement" })
 
@@ -99,6 +128,19 @@ export const MoveStock = Schema.Struct({
 
 const productParams = { id: ProductId }
 
+const etag = Schema.String.annotate({ description: '"<version>.<stocked>.<available>"' })
+
+const ifMatch = Schema.optionalKey(Schema.String).annotateKey({
+  description: 'Required: the ETag that was edited, of which the version alone counts, or "<version>", or * for any.',
+})
+
+const editProblems = {
+  403: ["forbidden"],
+  404: ["not_found"],
+  412: ["version_mismatch"],
+  428: ["if_match_missing"],
+}
+
 export class ProductsGroup extends HttpApiGroup.make("products")
   .add(
     HttpApiEndpoint.get("list", "/v1/products", {
@@ -111,18 +153,20 @@ export class ProductsGroup extends HttpApiGroup.make("products")
         merchantId: Schema.optionalKey(MerchantId),
         inStock: Schema.optionalKey(Schema.Literals(["true", "false"])),
       },
-      success: page(ProductView),
+      success: Schema.Struct({
+        data: Schema.Array(ProductView),
+        hasMore: Schema.Boolean,
+        next: Schema.NullOr(ProductId).annotate({
+          description:
+            "The starting_after of the next page, null after the last. A search for words that very many products have, but few of the next ones, may answer a short page.",
+        }),
+      }),
       error: problems({ 422: ["invalid"] }),
-    }).annotateMerge(OpenApi.annotations({ summary: "What is for sale" })),
+    }).annotateMerge(OpenApi.annotations({ summary: "What is for sale, in the order of creation" })),
     HttpApiEndpoint.get("get", "/v1/products/:id", {
       params: productParams,
       headers: { "if-none-match": Schema.optionalKey(Schema.String) },
-      success: [
-        HttpApiSchema.WithHeaders(ProductView, {
-          etag: Schema.String.annotate({ description: '"<version>.<stocked>.<available>"' }),
-        }),
-        HttpApiSchema.Empty(304),
-      ],
+      success: [HttpApiSchema.WithHeaders(ProductView, { etag }), HttpApiSchema.Empty(304)],
       error: problems({ 404: ["not_found"] }),
     }).annotateMerge(OpenApi.annotations({ summary: "One product with its stock of this moment" })),
   )
@@ -132,9 +176,56 @@ export class ProductEditingGroup extends HttpApiGroup.make("productEditing")
   .add(
     HttpApiEndpoint.post("create", "/v1/products", {
       payload: CreateProduct,
-      success: HttpApiSchema.WithHeaders(ProductView.pipe(HttpApiSchema.status(201)), { location: Schema.String }),
+      success: HttpApiSchema.WithHeaders(ProductView.pipe(HttpApiSchema.status(201)), {
+        location: Schema.String,
+        etag,
+      }),
       error: problems(bodyProblems, { 403: ["forbidden"] }),
     }).annotateMerge(OpenApi.annotations({ summary: "Add a product (merchant)" })),
+    HttpApiEndpoint.patch("amend", "/v1/products/:id", {
+      params: productParams,
+      headers: { "if-match": ifMatch },
+      payload: AmendProduct,
+      success: HttpApiSchema.WithHeaders(ProductView, { etag }),
+      error: problems(bodyProblems, editProblems),
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "Edit a product (merchant)",
+        description: "Orders placed before it do not see the change, those after it do. 412 tells the ETag of now.",
+      }),
+    ),
+    HttpApiEndpoint.delete("archive", "/v1/products/:id", {
+      params: productParams,
+      headers: { "if-match": ifMatch },
+      success: HttpApiSchema.NoContent,
+      error: problems(editProblems),
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "Archive a product (merchant)",
+        description:
+          "It is not sold or listed any more, and can still be looked at. `archived: false` brings it back. Safe to repeat.",
+      }),
+    ),
+    HttpApiEndpoint.post("import", "/v1/products/import", {
+      query: {
+        merchantId: Schema.optionalKey(MerchantId).annotateKey({
+          description: "For rows that do not name their merchant.",
+        }),
+        dryRun: Schema.optionalKey(Schema.Literals(["true", "false"])).annotateKey({
+          description: "Says what would come of each row and changes nothing; the key stays free.",
+        }),
+      },
+      headers: { "idempotency-key": IdempotencyKey },
+      payload: importPayload,
+      success: HttpApiSchema.WithHeaders(ImportOutcome, {
+        "idempotency-replayed": Schema.optionalKey(Schema.Literal("true")),
+      }),
+      error: problems(bodyProblems, {
+        400: ["idempotency_key_missing"],
+        403: ["forbidden"],
+        422: ["idempotency_key_reused"],
+      }),
+    }).annotateMerge(OpenApi.annotations({ summary: "Add many products (merchant)", description: importDescription })),
     HttpApiEndpoint.post("moveStock", "/v1/products/:id/stock-movements", {
       params: productParams,
       headers: { "idempotency-key": IdempotencyKey },
