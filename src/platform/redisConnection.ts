@@ -25,6 +25,8 @@ const failureOf = (error: unknown): RedisFailure => ({
   reason: error instanceof Error ? error.message : String(error),
 })
 
+const closed: RedisFailure = { _tag: "RedisFailure", reason: "the connection was closed" }
+
 /**
  * Connects in the background; `changed` is told whenever there is a connection or none any more.
  *
@@ -45,19 +47,24 @@ export const connect = (
         socketTimeout: redisSilenceMaxMillis,
         retryStrategy: (attempts) => Math.min(attempts * reconnectStepMillis, redisReconnectMaxMillis),
       })
-      let lastFailure: RedisFailure = { _tag: "RedisFailure", reason: "the connection was closed" }
-      redis.on("error", (error: unknown) => (lastFailure = failureOf(error)))
+      const connection = { redis, lost: closed }
+      redis.on("error", (error: unknown) => (connection.lost = failureOf(error)))
       redis.on("ready", () => changed(null))
-      redis.on("close", () => changed(lastFailure))
-      return redis
+      redis.on("close", () => changed(connection.lost))
+      return connection
     }),
-    (redis) =>
+    ({ redis }) =>
       Effect.sync(() => {
         redis.removeAllListeners("ready").removeAllListeners("close")
         redis.disconnect()
       }),
   ).pipe(
-    Effect.map((redis) => ({
-      send: (command, args) => Effect.tryPromise({ try: () => redis.call(command, ...args), catch: failureOf }),
+    Effect.map((connection) => ({
+      send: (command, args) =>
+        Effect.tryPromise({
+          try: () => connection.redis.call(command, ...args),
+          // Without a connection the client speaks of its own options.
+          catch: (error) => (connection.redis.status === "ready" ? failureOf(error) : connection.lost),
+        }),
     })),
   )
