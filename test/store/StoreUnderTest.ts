@@ -119,7 +119,10 @@ export class StoreUnderTest extends Context.Service<
         }),
         pendingReturns: tables.pendingReturns.all(),
         customerUnits: tables.customerUnits.all(),
-        products: tables.products.all().map(({ merchantId: _, ...product }) => product),
+        products: tables.products.all().map((row) => {
+          const { merchantId: _, ...product } = row
+          return product
+        }),
         carts: tables.carts.all(),
       })),
     })
@@ -161,6 +164,8 @@ export class StoreUnderTest extends Context.Service<
             where id = ${orderId}`.pipe(Effect.asVoid, Effect.orDie),
         fillCart: (caller, lines) =>
           Effect.gen(function* () {
+            yield* sql`insert into accounts (id, email, name, password_hash)
+              values (${caller}, ${`${caller}@example.com`}, 'A buyer', '$argon2id$') on conflict (id) do nothing`
             const [cart] = yield* sql<{ version: number }>`insert into carts (account_id, updated_at)
               values (${caller}, now()) on conflict (account_id) do update set version = carts.version + 1
               returning version::float8 as version`

@@ -309,10 +309,10 @@ const unitsFrom = ({ holds, orderLines, orders, pendingReturns }: Rows): Readonl
 export const booksBalance = Effect.gen(function* () {
   const rows = yield* (yield* StoreUnderTest).rows
   const { batches, holds, movements, orderLines, orders, pendingReturns, stock } = rows
-  const units = unitsFrom(rows)
+  const had = unitsFrom(rows)
   for (const { customer, productId, units: counted } of rows.customerUnits) {
     const name = unitsName(productId, customer)
-    assert.strictEqual(counted, units.get(name) ?? 0, name)
+    assert.strictEqual(counted, had.get(name) ?? 0, name)
   }
   const live = new Set(orders.filter((row) => isLive(row.status)).map((row) => row.orderId))
   for (const { available, productId, stocked } of stock) {
