@@ -85,10 +85,11 @@ export const pricedLines = (sql: PgClient.PgClient, caller: CallerId) =>
   sql<CartRow>`
     with line as materialized (
       select l.product_id, l.quantity, l.unit_price, l.added_at, p.shard, p.name, p.price, p.currency, p.merchant_id,
-        p.image_url, p.archived, p.paused, p.sale_starts_at, p.limit_per_customer, u.units
+        p.image_url, p.archived, p.paused, p.sale_starts_at, p.limit_per_customer,
+        case when p.limit_per_customer is not null then (
+          select u.units from customer_units u where u.product_id = p.id and u.customer = ${caller}::text
+        ) end as units
       from cart_lines l join products p on p.id = l.product_id
-      left join customer_units u on p.limit_per_customer is not null and u.product_id = l.product_id
-        and u.customer = ${caller}::text
       where l.account_id = ${caller}::uuid
     ), uncounted as materialized (
       select product_id, shard from line where limit_per_customer is not null and units is null
