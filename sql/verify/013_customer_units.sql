@@ -1,4 +1,6 @@
--- What is counted for a customer of a limited product is what that customer has in live orders, holds and returns.
+-- What is counted for a customer of a product is what that customer has of it in live orders, holds and returns.
+--
+-- Only counts that are there are compared: a customer without one is counted from these rows when it is needed.
 with taken as (
   select product_id, customer, sum(quantity) as units
   from (
@@ -10,18 +12,14 @@ with taken as (
     union all
     select product_id, customer, quantity from pending_returns
   ) as single
-  where product_id in (select id from products where limit_per_customer is not null)
+  where product_id in (select product_id from customer_units)
   group by product_id, customer
 ),
-counted as (
-  select u.product_id, u.customer, u.units
-  from customer_units u join products p on p.id = u.product_id
-  where p.limit_per_customer is not null
-),
-compared as materialized (
-  select product_id as "productId", customer, coalesce(c.units, 0) as counted, coalesce(t.units, 0) as taken
-  from counted c full join taken t using (product_id, customer)
+offenders as materialized (
+  select u.product_id as "productId", u.customer, u.units as counted, coalesce(t.units, 0) as taken
+  from customer_units u left join taken t on t.product_id = u.product_id and t.customer = u.customer
+  where u.units <> coalesce(t.units, 0)
 )
-select (select count(*) from compared where counted <> taken) as violations,
-  (select count(*) from compared) as checked,
-  (select coalesce(json_agg(o), '[]') from (select * from compared where counted <> taken limit 100) as o) as examples;
+select (select count(*) from offenders) as violations,
+  (select count(*) from customer_units) as checked,
+  (select coalesce(json_agg(o), '[]') from (select * from offenders limit 100) as o) as examples;

@@ -1,9 +1,9 @@
 /**
- * A shop that has sold: orders of one shard and of two, a hold, a return on its way, a limited product and movements,
- * all but the return made by real actors. Tests damage it inside transactions that are rolled back.
+ * A shop that has sold: orders of one shard and of two, one cancelled and one expired, a hold, a limited product, an
+ * edit and movements, all made by real actors, and a cart. Tests damage it inside transactions that are rolled back.
  */
 import { PgClient } from "@effect/sql-pg"
-import { Clock, Effect, Schema } from "effect"
+import { Clock, Effect, Record, Schema } from "effect"
 import type { Command } from "../../src/domain/commands.ts"
 import type { Shard } from "../../src/domain/ids.ts"
 import * as ShardActor from "../../src/inventory/ShardActor.ts"
@@ -21,8 +21,25 @@ const startActor = Effect.fnUntraced(function* (shard: Shard) {
   })
 })
 
-/** Products: `plain` and `unsold` in shard 0, `limited` in shard 1; orders: `single` and `other` of shard 0, `both`. */
+const fillCart = Effect.fnUntraced(function* (productId: string) {
+  const sql = yield* PgClient.PgClient
+  yield* sql`
+    with account as (
+      insert into accounts (id, email, name, password_hash)
+      values (gen_random_uuid(), 'a@example.com', 'A', '$argon2id$x') returning id
+    ), cart as (
+      insert into carts (account_id, updated_at) select id, now() from account returning account_id
+    )
+    insert into cart_lines (account_id, product_id, quantity, unit_price, added_at)
+    select account_id, ${productId}::uuid, 1, 1000, now() from cart`
+})
+
+/**
+ * Products: `plain` and `unsold` in shard 0, `limited` in shard 1; orders: `single`, `other`, `cancelled` and `expired`
+ * of shard 0, `both`. `unsold` was edited, and is in somebody's cart.
+ */
 export const makeWorld = Effect.gen(function* () {
+  const sql = yield* PgClient.PgClient
   yield* makeShards(2)
   const atZero = yield* startActor(0)
   const atOne = yield* startActor(1)
@@ -41,10 +58,21 @@ export const makeWorld = Effect.gen(function* () {
   const { caller, fingerprint, key } = both
   yield* atOne(hold([[limited, 1]], { caller, key, fingerprint, attempt }))
   const lines = [{ productId: limited, quantity: 1, unitPrice: 7 }]
-  yield* atZero({ ...both, held: [{ shard: 1, attempt, currency: "EUR", lines }] })
+  yield* atZero({ ...both, held: [{ shard: 1, attempt, fingerprint, currency: "EUR", lines }] })
   yield* atZero(restock(plain, 5))
   yield* atOne(hold([[limited, 1]]))
-  return { plain, unsold, limited, single: single.orderId, other: other.orderId, both: both.orderId }
+
+  const [cancelled, expired] = [reserve([[plain, 1]]), reserve([[plain, 1]])]
+  const plainLine = () => [{ productId: plain, shard: 0, returnId: newAttempt() }]
+  yield* atZero(cancelled)
+  yield* atZero({ _tag: "Cancel", orderId: cancelled.orderId, lines: plainLine() })
+  yield* atZero(expired)
+  yield* sql`update orders set expires_at = created_at + interval '1 us' where id = ${expired.orderId}::uuid`
+  yield* atZero({ _tag: "Expire", orderId: expired.orderId, lines: plainLine() })
+  yield* atZero({ _tag: "Amend", productId: unsold, expectedVersion: 1, change: { name: "Edited" } })
+  yield* fillCart(unsold)
+  const orders = { single, other, both, cancelled, expired }
+  return { plain, unsold, limited, ...Record.map(orders, (order) => order.orderId) }
 })
 
 /** The order over two shards is cancelled: its own line is back, the other one's units are on their way. */
@@ -55,6 +83,7 @@ export const cancelBoth = Effect.fnUntraced(function* (world: {
 }) {
   const sql = yield* PgClient.PgClient
   yield* sql`update orders set status = 'cancelled' where id = ${world.both}::uuid`
+  yield* appendBatch(0, [{ type: "order.cancelled", orderId: world.both }])
   yield* sql`update stock set available = available + 1 where product_id = ${world.plain}::uuid`
   yield* sql`
     insert into pending_returns (id, shard, product_id, order_id, customer, quantity, created_at)
