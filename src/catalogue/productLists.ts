@@ -18,6 +18,21 @@ import { beforeEveryId, pageOf } from "../domain/page.ts"
 import type { Product, ProductPage, ProductQuery } from "./product.ts"
 import { columns, type ProductRow, productsById, productsOf } from "./productStatements.ts"
 
+/** How far a search looks: products along the list and matches in all, near and then far. */
+export interface Reach {
+  readonly rowsNearMax: number
+  readonly matchesNearMax: number
+  readonly rowsFarMax: number
+  readonly matchesFarMax: number
+}
+
+const reachOfSearches: Reach = {
+  rowsNearMax: searchRowsNearMax,
+  matchesNearMax: searchMatchesNearMax,
+  rowsFarMax: searchRowsFarMax,
+  matchesFarMax: searchMatchesFarMax,
+}
+
 /** What a search came to. */
 interface Look {
   /** In the order of the page, at most one more than it shows. */
@@ -119,18 +134,19 @@ const search = Effect.fnUntraced(function* (
   sql: SqlClient.SqlClient,
   query: ProductQuery,
   words: ReadonlyArray<string>,
+  { matchesFarMax, matchesNearMax, rowsFarMax, rowsNearMax }: Reach,
 ): Effect.fn.Return<Look, SqlError.SqlError> {
   const statements = listStatements(sql, query)
   const isEnough = (look: Look | undefined): look is Look =>
     look !== undefined && (look.stoppedAt === null || look.ids.length > query.limit)
 
-  const [next] = yield* statements.near(words, searchRowsNearMax)
+  const [next] = yield* statements.near(words, rowsNearMax)
   if (isEnough(next)) return next
-  const [few] = yield* statements.matching(words, searchMatchesNearMax)
+  const [few] = yield* statements.matching(words, matchesNearMax)
   if (isEnough(few)) return few
-  const [far] = yield* statements.near(words, searchRowsFarMax)
+  const [far] = yield* statements.near(words, rowsFarMax)
   if (isEnough(far)) return far
-  const [many] = yield* statements.matching(words, searchMatchesFarMax)
+  const [many] = yield* statements.matching(words, matchesFarMax)
   return many ?? far ?? { ids: [], stoppedAt: null }
 })
 
@@ -138,10 +154,11 @@ const search = Effect.fnUntraced(function* (
 export const productPage = Effect.fnUntraced(function* (
   sql: SqlClient.SqlClient,
   query: ProductQuery,
+  reach: Reach = reachOfSearches,
 ): Effect.fn.Return<FoundProducts, SqlError.SqlError> {
   const { words } = query
   if (words === null) return { products: productsOf(yield* listStatements(sql, query).page), stoppedAt: null }
   if (words.length === 0) return { products: [], stoppedAt: null }
-  const { ids, stoppedAt } = yield* search(sql, query, words)
+  const { ids, stoppedAt } = yield* search(sql, query, words, reach)
   return { products: ids.length === 0 ? [] : yield* productsById(sql, ids), stoppedAt }
 })

@@ -35,6 +35,10 @@ const nodesOf = (node: Node): ReadonlyArray<Node> => [node, ...(node.Plans ?? []
 /** Index pages say how many rows they point to; only rows that were fetched are rows that were gone through. */
 const isFetch = (node: Node): boolean => node["Node Type"] !== "Bitmap Index Scan" && node["Actual Loops"] > 0
 
+/** Of what is run many times, averages are told; there the runs are counted, each for a row of the step before. */
+const rowsOf = (node: Node): number =>
+  node["Actual Loops"] > 1 ? node["Actual Loops"] : node["Actual Rows"] + (node["Rows Removed by Filter"] ?? 0)
+
 export const explained = Effect.fnUntraced(function* (
   connection: PgConnection.PgConnection,
   statement: Statement.Statement<unknown>,
@@ -59,11 +63,7 @@ export const explained = Effect.fnUntraced(function* (
   const nodes = nodesOf(plan.Plan)
   return {
     buffers: plan.Plan["Shared Hit Blocks"] + plan.Plan["Shared Read Blocks"],
-    rowsMax: Math.max(
-      ...nodes
-        .filter(isFetch)
-        .map((node) => (node["Actual Rows"] + (node["Rows Removed by Filter"] ?? 0)) * node["Actual Loops"]),
-    ),
+    rowsMax: Math.max(...nodes.filter(isFetch).map(rowsOf)),
     scanned: nodes
       .filter((node) => node["Node Type"] === "Seq Scan" && node["Actual Loops"] > 0)
       .map((node) => node["Relation Name"] ?? ""),

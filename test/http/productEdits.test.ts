@@ -128,7 +128,7 @@ layer(testServer, { excludeTestServices: true })("editing products", (it) => {
       const placedAt = (price: number) =>
         rush.filter((answer) => unitPrice(answer) === price).map((answer) => String(answer.body["createdAt"]))
       assert.strictEqual(placedAt(100).length + placedAt(200).length, 30)
-      const [lastBefore = ""] = placedAt(100).sort().reverse()
+      const lastBefore = placedAt(100).sort().at(-1) ?? ""
       const [firstAfter = "9999"] = placedAt(200).sort()
       assert.isTrue(lastBefore <= firstAfter, `${lastBefore} ${firstAfter}`)
       assert.strictEqual(unitPrice(yield* order(token, "last", [[lamp, 1]])), 200)
