@@ -5,7 +5,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import * as fc from "fast-check"
-import type { OrderWrite } from "../../src/domain/batch.ts"
+import type { HoldWrite, OrderWrite } from "../../src/domain/batch.ts"
 import type { CallerId } from "../../src/domain/ids.ts"
 import type { Applied } from "../../src/inventory/ShardStore.ts"
 import {
@@ -30,17 +30,20 @@ import {
 } from "./selling.ts"
 import { type ProductToSell, type Rows, type Store, StoreUnderTest } from "./StoreUnderTest.ts"
 
-const historiesMax = 40
-const wish = fc.nat(3)
+const historiesMax = 30
+const wish = fc.nat(9)
+/** One in this many. Not for zero, which generators prefer. */
+const oneIn = (many: number) => fc.nat(many - 1).map((number) => number === Math.floor(many / 2))
 const attemptNumber = fc.constantFrom(1, 1, 2)
 
 const batch = fc.record({
   shard: fc.nat(1),
-  form: fc.constantFrom("guarded", "guarded", "guarded", "plain"),
+  form: fc.constantFrom("guarded", "guarded", "guarded", "guarded", "guarded", "plain"),
   orders: fc.array(
     fc.record({
       wish,
       consumes: fc.boolean(),
+      repeats: oneIn(4),
       attempt: attemptNumber,
       sellsCart: fc.constantFrom(null, null, "current", "stale"),
     }),
@@ -51,20 +54,20 @@ const batch = fc.record({
     fc.record({
       wish,
       attempt: attemptNumber,
-      change: fc.constantFrom("hold", "release", "extend", "sweep"),
-      ttlMillis: fc.constantFrom(0, 60_000),
+      change: fc.constantFrom("hold", "hold", "hold", "release", "extend", "sweep"),
+      ttlMillis: fc.constantFrom(0, 60_000, 60_000),
     }),
     { selector: (row) => row.wish, maxLength: 3 },
   ),
-  movements: fc.array(fc.record({ key: fc.nat(2), delta: fc.integer({ min: -3, max: 3 }) }), { maxLength: 1 }),
+  movements: fc.array(fc.record({ key: fc.nat(5), delta: fc.integer({ min: -3, max: 3 }) }), { maxLength: 1 }),
   /** Each order ends once a batch, as the planner sees to, and each product is edited once. */
   endings: fc.uniqueArray(
     fc.record({
       /** Counted back from the order placed last. */
-      order: fc.nat(3),
-      expires: fc.boolean(),
-      isOver: fc.boolean(),
-      leavesLineOut: fc.constantFrom(false, false, false, true),
+      order: fc.nat(2),
+      expires: oneIn(3),
+      isOver: oneIn(4),
+      leavesLineOut: oneIn(8),
     }),
     { selector: (row) => row.order, maxLength: 2 },
   ),
@@ -74,8 +77,8 @@ const batch = fc.record({
       isStale: fc.constantFrom(false, false, true),
       change: fc.record(
         {
-          name: fc.constantFrom("a lamp", ""),
-          price: fc.constantFrom(1, 1_000_000_001).map((amount) => ({ amount, currency: "EUR" })),
+          name: fc.constantFrom("a lamp", "a chair", "a table", ""),
+          price: fc.constantFrom(1, 2, 3, 1_000_000_001).map((amount) => ({ amount, currency: "EUR" })),
           limitPerCustomer: fc.constantFrom(null, 9),
           saleStartsAtMillis: fc.constantFrom(null, 5_000),
           paused: fc.boolean(),
@@ -140,14 +143,19 @@ layer(StoreUnderTest.postgres, { excludeTestServices: true })("PostgreSQL and th
       const real = yield* StoreUnderTest
       const model = yield* Effect.provide(StoreUnderTest, Layer.fresh(StoreUnderTest.memory))
       const products = [
-        yield* sell({ stocked: 12, limitPerCustomer: 9 }),
-        yield* sell({ shard: 1, stocked: 12 }),
+        yield* sell({ stocked: 30, limitPerCustomer: 9 }),
+        yield* sell({ shard: 1, stocked: 30 }),
       ] as const
       for (const product of products) yield* model.createProduct(product)
       const callers = [newCaller(), newCaller()] as const
-      const wishes = [1, 2, 1, 3].map((quantity) => ({ key: newKey(callers[quantity === 1 ? 0 : 1]), quantity }))
-      const keys = [newKey(), newKey(), newKey()]
+      const wishes = [1, 2, 1, 3, 1, 1, 2, 1, 3, 1].map((quantity) => ({
+        key: newKey(callers[quantity === 1 ? 0 : 1]),
+        quantity,
+      }))
+      const keys = Array.from({ length: 6 }, () => newKey())
       const carts = new Map<CallerId, number>()
+      /** The holds that each shard has made. */
+      const held: ReadonlyArray<Array<HoldWrite>> = [[], []]
       const placed: Array<{ readonly order: OrderWrite; readonly lines: ReadonlyArray<ProductToSell> }> = []
 
       type Before = Effect.Success<ReturnType<typeof readBefore>>
@@ -162,10 +170,11 @@ layer(StoreUnderTest.postgres, { excludeTestServices: true })("PostgreSQL and th
         const changing = (change: string) => changes.filter((row) => row.change === change)
         const checkouts = new Set<CallerId>()
         const orders = drawn.orders.map((row) => {
-          const elsewhere = holdOf(row.wish, row.attempt, 0, other)
+          const elsewhere = held[other.shard]?.at(-1 - (row.wish % 3)) ?? holdOf(row.wish, row.attempt, 0, other)
           const { caller } = elsewhere.command
-          const held = row.consumes ? [heldPart(elsewhere, 1 - drawn.shard)] : []
-          const options = { ...orderOf(elsewhere), held, unitsBefore: had.get(caller) ?? 0 }
+          const parts = row.consumes ? [heldPart(elsewhere, other.shard)] : []
+          const name = row.consumes || row.repeats ? orderOf(elsewhere) : { key: newKey(caller) }
+          const options = { ...name, held: parts, unitsBefore: had.get(caller) ?? 0 }
           if (row.sellsCart === null || checkouts.has(caller)) return order([[counted, 1]], options)
           checkouts.add(caller)
           const cartVersion = (carts.get(caller) ?? 1) - (row.sellsCart === "stale" ? 1 : 0)
@@ -231,10 +240,11 @@ layer(StoreUnderTest.postgres, { excludeTestServices: true })("PostgreSQL and th
         assert.deepStrictEqual(answers[0], answers[1], JSON.stringify(history))
         const [answer] = answers
         if (answer === undefined || typeof answer === "string") continue
+        held[drawn.shard]?.push(...(parts.holds ?? []))
         for (const row of parts.orders ?? []) {
-          const { caller, cartVersion, held, orderId } = row.command
+          const { caller, cartVersion, orderId } = row.command
           if (answer.unplaced.includes(orderId)) continue
-          placed.push({ order: row, lines: held.length === 0 ? [product] : [product, other] })
+          placed.push({ order: row, lines: row.command.held.length === 0 ? [product] : [product, other] })
           if (cartVersion !== null) carts.set(caller, cartVersion + 1)
         }
       }
