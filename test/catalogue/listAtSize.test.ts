@@ -11,23 +11,24 @@ import { testDatabase } from "../platform/testDatabase.ts"
 import { type Explained, explained } from "./explained.ts"
 
 const idOf = (number: number) => `00000000-0000-7000-8000-${number.toString(16).padStart(12, "0")}`
-const [large, late, small] = [1, 2, 3].map((number) => MerchantId.make(idOf(number)))
+const [large, other, small] = [1, 2, 3].map((number) => MerchantId.make(idOf(number)))
 
 const products = 60_000
 
 /**
  * Sixty thousand products as a list likes them least: two thirds archived and those first, all of them in stock; of the
- * others nearly none; a merchant whose listed products come last; words that all have, that few have, that only the
+ * others nearly none; a merchant that has most of all and whose listed ones come last; words that all have, that few have, that only the
  * newest have, and two that exclude each other.
  */
 const fill = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   yield* sql`insert into shard_leases (shard) values (0)`
-  yield* sql`insert into merchants (id, name) select id, 'Shop' from unnest(${`{${large},${late},${small}}`}::uuid[]) id`
+  yield* sql`insert into merchants (id, name) select id, 'Shop' from unnest(${`{${large},${other},${small}}`}::uuid[]) id`
   yield* sql`
     insert into products (id, merchant_id, shard, name, price, currency, archived, created_at, updated_at)
     select ('00000000-0000-7000-8000-' || lpad(to_hex(i), 12, '0'))::uuid,
-      case when i % 10000 = 1 then ${small}::uuid when i % 2 = 0 or i > 55000 then ${late}::uuid else ${large}::uuid end,
+      case when i % 10000 = 1 then ${small}::uuid when i <= 40000 and i % 10 <> 1 or i > 57000 then ${large}::uuid
+        else ${other}::uuid end,
       0, 'Lamp sku' || i || case when i % 2 = 0 then ' even' else ' odd' end ||
         case when i % 12000 = 7 then ' rarity' else '' end || case when i > 48000 then ' winter' else '' end ||
         case when i % 100 = 7 then ' seldom' else '' end,
@@ -44,7 +45,7 @@ const everything: ProductQuery = { limit: 20, startingAfter: null, words: null, 
 
 const filters: ReadonlyArray<ProductQuery> = [null, ProductId.make(idOf(50_000)), ProductId.make(idOf(10_000))].flatMap(
   (startingAfter) =>
-    [null, large, late, small].flatMap((merchantId) =>
+    [null, large, other, small].flatMap((merchantId) =>
       [null, true, false].map((inStock) => ({
         ...everything,
         startingAfter,
@@ -55,7 +56,7 @@ const filters: ReadonlyArray<ProductQuery> = [null, ProductId.make(idOf(50_000))
 )
 
 const searchFilters = filters.filter(
-  ({ merchantId, startingAfter }) => merchantId !== small && merchantId !== late && startingAfter !== idOf(10_000),
+  ({ merchantId, startingAfter }) => merchantId !== small && merchantId !== other && startingAfter !== idOf(10_000),
 )
 
 const searches = [["lamp"], ["l"], ["rarity"], ["winter"], ["seldom"], ["even", "odd"], ["lamp", "winter"], ["nothing"]]
