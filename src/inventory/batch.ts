@@ -234,7 +234,8 @@ const reconstruct = Effect.fnUntraced(function* (run: Run, planned: Plan, atMill
     unmoved: movements.map((movement) => movement.movementId).filter((movementId) => !moved.has(movementId)),
     unextended: extensions,
     unended: endings.filter(({ orderId, status }) => statuses.get(orderId) !== status).map(({ orderId }) => orderId),
-    unamended: amendments.filter(({ productId, version }) => versions.get(productId) !== version + 1),
+    // A later writer may have edited it again since: only a version that has not moved says that this was not made.
+    unamended: amendments.filter(({ productId, version }) => (versions.get(productId) ?? 0) <= version),
     stock: products,
     units: [],
   }

@@ -2,12 +2,18 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Logger } from "effect"
 import { TestClock } from "effect/testing"
+import type { Amend, ProductChange } from "../../src/domain/commands.ts"
+import type { ProductId } from "../../src/domain/ids.ts"
+import * as ShardActor from "../../src/inventory/ShardActor.ts"
 import { restock } from "../inventory/fixtures.ts"
 import { gateBefore, startOneShard } from "./oneShard.ts"
 
 const quiet = Effect.provide(Logger.layer([]))
 /** Lets everybody run who can, without time passing. */
 const settle = TestClock.adjust(0)
+const amend = (productId: ProductId, change: ProductChange): Amend => {
+  return { _tag: "Amend", productId, expectedVersion: null, change }
+}
 const tagsOf = (fibers: ReadonlyArray<Fiber.Fiber<string>>) => Effect.forEach(fibers, (fiber) => Fiber.join(fiber))
 
 describe("batches", () => {
@@ -244,6 +250,23 @@ describe("trouble", () => {
       yield* grant
       assert.strictEqual(yield* Fiber.join(yield* offer(order())), "Refused")
     }),
+  )
+
+  it.effect("an edit whose answer was lost is not denied because a later writer edited after it", () =>
+    Effect.gen(function* () {
+      const { database, offer, product, store } = yield* startOneShard()
+      const gate = gateBefore(database)
+      gate.fate = { _tag: "AnswerLost" }
+      const first = yield* offer(amend(product, { paused: true }))
+      yield* settle
+      gate.fate = { _tag: "Answered" }
+      const rival = yield* ShardActor.make(0, store, { mailboxSize: 9, batchSizeMax: 9, lingerMillis: 0 }, () => {})
+      rival.grant(database.acquire(0, "another"))
+      yield* rival.submit(amend(product, { paused: false }), 5_000)
+      yield* TestClock.adjust(1_000)
+      assert.strictEqual(yield* Fiber.join(first), "Amended")
+      assert.strictEqual(database.tables.products.get(product)?.version, 3)
+    }).pipe(quiet),
   )
 
   it.effect("revoked it answers busy at once, granted it goes on with what the rows say", () =>
