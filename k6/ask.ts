@@ -11,8 +11,15 @@ export const asksMax = 60
 export const pauseAfterLossMillis = 250
 const excerptLengthMax = 300
 
-/** How long a shop that cannot answer now asks its caller to wait; undefined where it did answer. */
-export const askedToWaitMillis = ({ headers, status }: Answer): number | undefined => {
+/**
+ * How long to wait before asking again; undefined where the shop did answer. A 408 is no answer either: the connection
+ * was given up before anything was read from it, as happens where 5,000 of them arrive at a machine that is busy.
+ */
+export const askAgainAfterMillis = ({ headers, status }: Answer): number | undefined => {
+  if (status === 0 || status === 408) {
+    connectionsLost.add(1)
+    return pauseAfterLossMillis
+  }
   if (status !== 503 && status !== 429) return undefined
   busyAnswers.add(1)
   const seconds = Number(headers["Retry-After"])
@@ -32,8 +39,7 @@ export const ask = async (
   for (let attempt = 0; attempt < asksMax; attempt++) {
     const answer = await send(world, call)
     if (statuses.includes(answer.status)) return answer
-    if (answer.status === 0) connectionsLost.add(1)
-    const waitMillis = answer.status === 0 ? pauseAfterLossMillis : askedToWaitMillis(answer)
+    const waitMillis = askAgainAfterMillis(answer)
     if (waitMillis === undefined) {
       unexpected(answer, call)
       return undefined

@@ -5,11 +5,10 @@
  */
 import { check } from "k6"
 import type { World } from "../src/load/world.ts"
-import { asksMax, askedToWaitMillis, pauseAfterLossMillis, unexpected } from "./ask.ts"
+import { asksMax, askAgainAfterMillis, pauseAfterLossMillis, unexpected } from "./ask.ts"
 import {
   type Answer,
   type Call,
-  connectionsLost,
   fault,
   hangUps,
   ordersPlaced,
@@ -71,7 +70,7 @@ const understand = (answer: Answer, { call, refusals = [] }: Press): Told | numb
     if (wasReplayed) replays.add(1)
     return { kind: "bought", order: orderOf(answer), wasReplayed }
   }
-  const waitMillis = askedToWaitMillis(answer)
+  const waitMillis = askAgainAfterMillis(answer)
   if (waitMillis !== undefined) return waitMillis
   const { code = "", retryable = false } = problemOf(answer)
   if (answer.status !== 409 || !refusals.includes(code)) {
@@ -88,11 +87,8 @@ export const press = async (world: World, wanted: Press): Promise<Told> => {
     const answer = await send(world, wanted.call, patienceMillis)
     if (answer.status === 0 && answer.errorCode === requestTimedOut && patienceMillis !== undefined) {
       hangUps.add(1)
-    } else if (answer.status === 0) {
-      connectionsLost.add(1)
-      await pause(pauseAfterLossMillis)
     } else {
-      pressToAnswer.add(Date.now() - startedAt)
+      if (answer.status !== 0) pressToAnswer.add(Date.now() - startedAt)
       const told = understand(answer, wanted)
       if (typeof told !== "number") return told
       await pause(told)
