@@ -87,8 +87,9 @@ layer(testServer, { excludeTestServices: true })("editing products", (it) => {
     Effect.gen(function* () {
       const merchant = yield* newMerchant()
       const lamp = yield* newProduct(merchant, {})
-      const answers = yield* Effect.all(
-        ["left", "right"].map((description) => edit(merchant.token, lamp, '"1.100.100"', { description })),
+      const answers = yield* Effect.forEach(
+        ["left", "right"],
+        (description) => edit(merchant.token, lamp, '"1.100.100"', { description }),
         { concurrency: "unbounded" },
       )
       assert.deepStrictEqual(answers.map(({ status }) => status).sort(), [200, 412])
