@@ -8,21 +8,28 @@ import type { Duplex } from "node:stream"
 import { problemOf } from "./problems.ts"
 import { requestIdFrom } from "./RequestId.ts"
 
-const meanings: Readonly<Record<string, { readonly status: number; readonly detail: string }>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: { status: 408, detail: "The request took too long to arrive." },
-  HPE_HEADER_OVERFLOW: { status: 431, detail: "The headers are too large." },
+interface Meaning {
+  readonly status: number
+  readonly detail: string
+  readonly retryable: boolean
 }
-const notHttp = { status: 400, detail: "This is not an HTTP request." }
+
+const meanings: Readonly<Record<string, Meaning>> = {
+  // Nothing is decided before a request is there as a whole, so it may be sent again.
+  ERR_HTTP_REQUEST_TIMEOUT: { status: 408, detail: "The request took too long to arrive.", retryable: true },
+  HPE_HEADER_OVERFLOW: { status: 431, detail: "The headers are too large.", retryable: false },
+}
+const notHttp: Meaning = { status: 400, detail: "This is not an HTTP request.", retryable: false }
 
 export const answerBrokenRequest = (error: Error & { readonly code?: string }, socket: Duplex): void => {
   if (!socket.writable || error.code === "ECONNRESET") {
     socket.destroy()
     return
   }
-  const { detail, status } = meanings[error.code ?? ""] ?? notHttp
+  const { status, ...meaning } = meanings[error.code ?? ""] ?? notHttp
   const requestId = requestIdFrom(undefined)
   const title = STATUS_CODES[status] ?? ""
-  const body = JSON.stringify(problemOf({ status, code: "malformed", title, detail, retryable: false }, requestId))
+  const body = JSON.stringify(problemOf({ status, code: "malformed", title, ...meaning }, requestId))
   socket.end(
     [
       `HTTP/1.1 ${status} ${title}`,
