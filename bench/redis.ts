@@ -18,13 +18,13 @@ import { median } from "./statistics.ts"
 
 const orderConnections = 48
 const readConnections = 16
-const phaseSeconds = 3
+const phaseSeconds = 2
 const warmUpSeconds = 3
 /** Into the phase, so that the fault meets requests under way. */
 const faultAfterMillis = 300
 const flushEveryMillis = 100
 const productEveryMillis = 500
-const roundsDefault = 3
+const roundsDefault = 5
 const productsOnTheShelf = 50_000
 /** More than one process places: every order asks, none is refused. */
 const ordersPerSecond = 1_000_000

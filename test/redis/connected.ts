@@ -1,13 +1,6 @@
-/** Waits until the link to a Redis that runs is up; a test's own time limit bounds it. */
-import { Effect, Schedule } from "effect"
+/** Waits until the link to a Redis that runs is up. */
+import { Effect } from "effect"
 import { RedisLink } from "../../src/platform/RedisLink.ts"
+import { until } from "../process/serviceProcess.ts"
 
-const lookEveryMillis = 5
-
-export const connected = Effect.gen(function* () {
-  const link = yield* RedisLink
-  yield* Effect.repeat(Effect.sync(link.isUp), {
-    until: (isUp) => isUp,
-    schedule: Schedule.spaced(lookEveryMillis),
-  })
-})
+export const connected = Effect.flatMap(RedisLink, ({ isUp }) => until("the link to Redis is up", Effect.sync(isUp)))

@@ -77,21 +77,21 @@ describe.skipIf(redisIsMissing !== null)("under load", () => {
       yield* Effect.gen(function* () {
         yield* connected
         const load = yield* startLoad
-        yield* load.goOn(50)
+        yield* load.goOn(16)
         yield* redis.stop
         yield* load.goOnUntil(link.isAway)
-        yield* load.goOn(50)
+        yield* load.goOn(16)
         yield* redis.start
         yield* load.goOnUntil(link.isUp)
-        yield* load.goOn(50)
+        yield* load.goOn(16)
         yield* redis.pause
         yield* load.goOnUntil(link.isAway)
-        yield* load.goOn(50)
+        yield* load.goOn(16)
         yield* redis.resume
         yield* load.goOnUntil(link.isUp)
         for (let flush = 0; flush < 5; flush++) {
           yield* redis.command("FLUSHALL")
-          yield* load.goOn(10)
+          yield* load.goOn(4)
         }
         yield* load.stop
       }).pipe(Effect.provideContext(context))
@@ -125,7 +125,7 @@ describe("from the start", () => {
       const context = yield* Layer.build(testServerWith(settings(url)))
       yield* Effect.gen(function* () {
         const load = yield* startLoad
-        yield* load.goOn(20)
+        yield* load.goOn(8)
         yield* load.stop
         assert.isTrue((yield* RedisLink).isAway())
       }).pipe(Effect.provideContext(context))

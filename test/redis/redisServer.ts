@@ -1,18 +1,21 @@
 /**
  * A real redis-server of a test's own: on a free port, in a folder of its own, without anything on disk, and with the
- * ways it can fail. It is killed with the scope, paused or not.
+ * ways it can fail. It is killed with the scope, paused or not. Where the run is on containers, so is this Redis.
  */
-import { Effect } from "effect"
+import { Effect, Exit, Scope } from "effect"
 import { Redis } from "ioredis"
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { inject } from "vitest"
+
+const isInContainer = (inject("redisUrl") ?? "") !== ""
 
 /** Why there is no Redis to test with; null where there is one. */
 export const redisIsMissing: string | null =
-  spawnSync("redis-server", ["--version"]).status === 0 ? null : "redis-server is not installed"
+  isInContainer || spawnSync("redis-server", ["--version"]).status === 0 ? null : "redis-server is not installed"
 
 export interface RedisServer {
   readonly url: string
@@ -54,23 +57,41 @@ const launch = (port: number, folder: string) =>
     child.once("exit", (code) => resume(Effect.die(new Error(`redis-server ended with ${code}: ${said}`))))
   })
 
-export const redisServer = Effect.gen(function* () {
+/** One life of the server, from its start to the end of the scope. */
+type Life = Pick<RedisServer, "pause" | "resume">
+
+const lifeOfProcess = Effect.fnUntraced(function* (port: number) {
   const folder = yield* Effect.acquireRelease(
     Effect.sync(() => mkdtempSync(join(tmpdir(), "hedonify-redis-"))),
     (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true })),
   )
+  const child = yield* Effect.acquireRelease(launch(port, folder), (started) => {
+    started.kill("SIGKILL")
+    return ended(started)
+  })
+  const signal = (name: NodeJS.Signals) => Effect.sync(() => void child.kill(name))
+  return { pause: signal("SIGSTOP"), resume: signal("SIGCONT") } satisfies Life
+})
+
+const lifeOfContainer = Effect.fnUntraced(function* (port: number) {
+  const { redisContainer } = yield* Effect.promise(() => import("../platform/containers.ts"))
+  return yield* Effect.orDie(redisContainer(port))
+})
+
+export const redisServer = Effect.gen(function* () {
   const port = yield* freePort
   const url = `redis://127.0.0.1:${port}`
-  let child: ChildProcess | undefined
+  const parent = yield* Effect.scope
+  let scope: Scope.Closeable | undefined
+  let life: Life | undefined
 
-  const start = Effect.map(launch(port, folder), (started) => void (child = started))
-  const signal = (name: NodeJS.Signals) => Effect.sync(() => void child?.kill(name))
-  const stop = Effect.suspend(() => {
-    if (child === undefined) return Effect.void
-    child.kill("SIGKILL")
-    return ended(child)
+  const start = Effect.gen(function* () {
+    scope = yield* Scope.fork(parent)
+    const begun: Effect.Effect<Life, never, Scope.Scope> = isInContainer ? lifeOfContainer(port) : lifeOfProcess(port)
+    life = yield* Scope.provide(begun, scope)
   })
-  yield* Effect.acquireRelease(start, () => stop)
+  const stop = Effect.suspend(() => (scope === undefined ? Effect.void : Scope.close(scope, Exit.void)))
+  yield* start
 
   const command = (name: string, ...args: ReadonlyArray<string>) =>
     Effect.acquireUseRelease(
@@ -78,5 +99,12 @@ export const redisServer = Effect.gen(function* () {
       (client) => Effect.promise(() => client.call(name, ...args)),
       (client) => Effect.sync(() => client.disconnect()),
     )
-  return { url, start, stop, pause: signal("SIGSTOP"), resume: signal("SIGCONT"), command } satisfies RedisServer
+  return {
+    url,
+    start,
+    stop,
+    pause: Effect.suspend(() => life?.pause ?? Effect.void),
+    resume: Effect.suspend(() => life?.resume ?? Effect.void),
+    command,
+  } satisfies RedisServer
 })
