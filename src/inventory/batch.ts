@@ -46,7 +46,7 @@ export const runBatch = Effect.fnUntraced(function* (run: Run): Effect.fn.Return
   if (writes(planned)) return yield* commit(run, planned, covered, rest)
 
   const isOurs = lease === null || (lease.epoch === run.lease.epoch && lease.batch === run.lease.batch)
-  if (planned.refuses && !isOurs) return gaveUp(run.entries, { isFenced: true })
+  if (isToldFromMemory(planned) && !isOurs) return gaveUp(run.entries, { isFenced: true })
   const answers = planned.decisions.flatMap((decision, at) => {
     const entry = covered[at]
     return entry !== undefined && decision._tag === "Answered" ? [{ entry, answer: decision.outcome }] : []
@@ -64,6 +64,10 @@ const gaveUp = (entries: ReadonlyArray<Entry>, ending: Partial<Ending>): Ending 
   ...ending,
 })
 
+/** Whether somebody is told what only a shard's own writer may say: a refusal, or that there was nothing to edit. */
+const isToldFromMemory = ({ decisions, refuses }: Plan): boolean =>
+  refuses || decisions.some((decision) => decision._tag === "Answered" && decision.outcome._tag === "Amended")
+
 interface Prepared {
   readonly planned: Plan
   /** The lease at the moment the keys were read; null where nothing was refused, so that none had to be. */
@@ -78,7 +82,7 @@ const prepare = Effect.fnUntraced(function* (run: Run): Effect.fn.Return<Prepare
   const holds = commands.filter((command) => command._tag === "Hold")
   const read = holds.length === 0 ? nothingRead : yield* store.facts(shard, { ...nothingAsked, holds })
   const first = plan(shard, state.products, factsFrom(read, state), commands, nowMillis)
-  if (!first.refuses) return { planned: first, lease: null }
+  if (!isToldFromMemory(first)) return { planned: first, lease: null }
 
   const heldProducts = productsOf(commands).filter((productId) => state.products.get(productId)?.mayHaveHolds)
   const everything = yield* store.facts(shard, {

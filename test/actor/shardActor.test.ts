@@ -252,6 +252,20 @@ describe("trouble", () => {
     }),
   )
 
+  it.effect("a writer that was replaced says nothing from memory of what is archived, either", () =>
+    Effect.gen(function* () {
+      const { actor, database, offer, product, store } = yield* startOneShard()
+      const archive = amend(product, { archived: true })
+      assert.strictEqual(yield* Fiber.join(yield* offer(archive)), "Amended")
+      assert.strictEqual(yield* Fiber.join(yield* offer(amend(product, { archived: true }))), "Amended")
+      const rival = yield* ShardActor.make(0, store, { mailboxSize: 9, batchSizeMax: 9, lingerMillis: 0 }, () => {})
+      rival.grant(database.acquire(0, "another"))
+      yield* rival.submit(amend(product, { archived: false }), 5_000)
+      assert.strictEqual(yield* Fiber.join(yield* offer(amend(product, { archived: true }))), "Busy")
+      assert.isNull(actor.status().lease)
+    }),
+  )
+
   it.effect("an edit whose answer was lost is not denied because a later writer edited after it", () =>
     Effect.gen(function* () {
       const { database, offer, product, store } = yield* startOneShard()
