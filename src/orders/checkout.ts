@@ -6,6 +6,7 @@
  * empty or changed, since both may be the doing of this key's own first attempt; when refused, the cart stays as it is.
  */
 import { Clock, Effect } from "effect"
+import type { CartContents } from "../carts/cart.ts"
 import type { Carts } from "../carts/Carts.ts"
 import type { CallerId } from "../domain/ids.ts"
 import type { Money } from "../domain/money.ts"
@@ -41,6 +42,18 @@ export const makeCheckout = ({ carts, place, reads, settings }: CheckoutParts) =
       : refused({ code: "idempotency_key_reused" })
   })
 
+  /**
+   * Whether a refusal is about what is in the cart now. Another checkout of the cart takes the very units that this one
+   * wants, and whoever sold its own cart is not to hear that somebody else was faster.
+   */
+  const stands = ({ code }: OrderRefusal, caller: CallerId, cart: CartContents, deadlineMillis: number) =>
+    code === "out_of_stock" || code === "limit_exceeded"
+      ? inTime(carts.contents(caller), deadlineMillis).pipe(
+          Effect.map((now) => now?.version === cart.version),
+          Effect.orElseSucceed(() => true),
+        )
+      : Effect.succeed(true)
+
   return Effect.fn("Orders.checkout")(function* (
     buyer: Buyer,
     { expectedTotal, idempotencyKey: key }: CheckOut,
@@ -66,7 +79,9 @@ export const makeCheckout = ({ carts, place, reads, settings }: CheckoutParts) =
       },
       deadlineMillis,
     )
-    return outcome._tag === "CartChanged" ? ((yield* knownByNow) ?? refused({ code: "cart_changed" })) : outcome
+    if (outcome._tag === "Placed") return outcome
+    if (outcome._tag === "Refused" && (yield* stands(outcome.refusal, caller, cart, deadlineMillis))) return outcome
+    return (yield* knownByNow) ?? refused({ code: "cart_changed" })
   })
 }
 

@@ -5,6 +5,7 @@
  */
 import type { PgClient } from "@effect/sql-pg"
 import { Effect } from "effect"
+import { pooledSilenceMaxMillis } from "../domain/bounds.ts"
 import type { CallerId, OrderId } from "../domain/ids.ts"
 import type { Order, OrderLine, OrderStatus } from "../domain/order.ts"
 import { pageOf } from "../domain/page.ts"
@@ -50,11 +51,13 @@ export const readOrders = (sql: PgClient.PgClient) => {
         'unitPrice', l.unit_price, 'merchantId', p.merchant_id) order by l.product_id)
       from order_lines l join products p on p.id = l.product_id where l.order_id = o.id) as lines`)
 
+  /** Whoever places or cancels waits for this without a time limit of its own. */
   const byId = Effect.fnUntraced(
     function* (orderId: OrderId) {
       const [row] = yield* sql<OrderRow>`select ${columns} from orders o where o.id = ${orderId}::uuid`
       return row === undefined ? null : orderFrom(row)
     },
+    Effect.timeout(pooledSilenceMaxMillis),
     Effect.mapError(() => new Busy()),
   )
 
@@ -68,6 +71,7 @@ export const readOrders = (sql: PgClient.PgClient) => {
       const { fingerprint, ...order } = row
       return { order: orderFrom(order), fingerprint }
     },
+    Effect.timeout(pooledSilenceMaxMillis),
     Effect.mapError(() => new Busy()),
   )
 

@@ -15,7 +15,7 @@ import {
   productsOnShards,
   putLine,
 } from "./shopping.ts"
-import { type Answer, call, newCustomer, newMerchant, newProduct, testServer } from "./testServer.ts"
+import { type Answer, call, newCustomer, newMerchant, newProduct, testServer, testServerWith } from "./testServer.ts"
 
 const keys = (count: number) => Array.from({ length: count }, (_, index) => `key ${index}`)
 
@@ -25,10 +25,10 @@ const ordersOf = (token: string) =>
 const placedOnes = (answers: ReadonlyArray<Answer>) => answers.filter((answer) => answer.status === 201)
 
 /** A product of its own, the shard it belongs to, and a customer who has three of it in the cart. */
-const fullCart = Effect.fnUntraced(function* () {
+const fullCart = Effect.fnUntraced(function* (options: Readonly<Record<string, unknown>> = {}) {
   const sql = yield* SqlClient.SqlClient
   const merchant = yield* newMerchant()
-  const lamp = yield* newProduct(merchant, { stock: 10 })
+  const lamp = yield* newProduct(merchant, { stock: 10, ...options })
   const [row] = yield* sql<{ readonly shard: number }>`select shard from products where id = ${lamp}`
   assert.exists(row)
   const { token } = yield* newCustomer()
@@ -48,10 +48,11 @@ const cartOverTwoShards = Effect.fnUntraced(function* () {
 })
 
 layer(testServer, { excludeTestServices: true })("checkouts at once", (it) => {
-  it.effect("with different keys sell the cart once", () =>
+  it.effect("with different keys sell the cart once, also where it takes the last of something", () =>
     Effect.gen(function* () {
-      for (let round = 0; round < 5; round++) {
-        const { lamp, token } = yield* fullCart()
+      for (const round of [{}, { stock: 3 }, { limitPerCustomer: 3 }]) {
+        const { lamp, token } = yield* fullCart(round)
+        const before = Number(yield* available(lamp))
         const answers = yield* Effect.forEach(keys(8), (key) => checkout(token, key), { concurrency: "unbounded" })
         assert.strictEqual(placedOnes(answers).length, 1)
         for (const answer of answers) {
@@ -60,7 +61,8 @@ layer(testServer, { excludeTestServices: true })("checkouts at once", (it) => {
           assert.include(["cart_changed", "cart_empty"], answer.body["code"])
           assert.strictEqual(answer.body["retryable"], answer.body["code"] === "cart_changed")
         }
-        assert.deepStrictEqual([yield* available(lamp), yield* ordersOf(token), yield* linesIn(token)], [7, 1, []])
+        assert.deepStrictEqual([yield* ordersOf(token), yield* linesIn(token)], [1, []])
+        assert.strictEqual(yield* available(lamp), before - 3)
       }
       yield* assertBooksClosed
     }),
@@ -68,7 +70,7 @@ layer(testServer, { excludeTestServices: true })("checkouts at once", (it) => {
 
   it.effect("with different keys sell a cart over several shards once", () =>
     Effect.gen(function* () {
-      for (let round = 0; round < 5; round++) {
+      for (let round = 0; round < 3; round++) {
         const { away, home, token } = yield* cartOverTwoShards()
         const answers = yield* Effect.forEach(keys(4), (key) => checkout(token, key), { concurrency: "unbounded" })
         assert.strictEqual(placedOnes(answers).length, 1)
@@ -94,7 +96,10 @@ layer(testServer, { excludeTestServices: true })("checkouts at once", (it) => {
   )
 })
 
-layer(testServer, { excludeTestServices: true })("a cart that changes while its checkout waits", (it) => {
+/** What waits behind a lock here has time enough, however slow the machine is. */
+const patientServer = testServerWith({ HEDONIFY_ORDER_DEADLINE: "15 seconds" })
+
+layer(patientServer, { excludeTestServices: true })("a cart that changes while its checkout waits", (it) => {
   it.effect("is not sold, and is as it was changed", () =>
     Effect.scoped(
       Effect.gen(function* () {

@@ -9,7 +9,7 @@ import type { Order } from "../../src/domain/order.ts"
 import { checkoutFingerprint, orderFingerprint } from "../../src/inventory/fingerprint.ts"
 import { Busy } from "../../src/inventory/mailboxEntry.ts"
 import { type CheckedOut, makeCheckout } from "../../src/orders/checkout.ts"
-import { accountBuyer, type ToPlace } from "../../src/orders/placing.ts"
+import { accountBuyer, type makePlacing, type ToPlace } from "../../src/orders/placing.ts"
 
 const caller = CallerId.make(SecureRandom.uuidV7Unsafe())
 const productId = ProductId.make(SecureRandom.uuidV7Unsafe())
@@ -35,12 +35,13 @@ interface Parts {
   /** What each look at the key finds; the last of them for good. */
   readonly looks: ReadonlyArray<Effect.Effect<Known, Busy>>
   readonly cart?: Effect.Effect<CartContents | null>
+  readonly outcome?: Effect.Success<ReturnType<ReturnType<typeof makePlacing>>>
 }
 
 const never = () => Effect.die("nobody asks for this here")
 
-/** A checkout over rows and an inventory that find what the test says; the inventory finds the cart changed. */
-const checkingOut = ({ cart = Effect.succeed(fullCart), looks }: Parts) => {
+/** A checkout over rows and an inventory that find what the test says; by itself the inventory finds the cart changed. */
+const checkingOut = ({ cart = Effect.succeed(fullCart), looks, outcome = { _tag: "CartChanged" } }: Parts) => {
   const asked: Array<ToPlace> = []
   let look = 0
   const checkout = makeCheckout({
@@ -48,7 +49,7 @@ const checkingOut = ({ cart = Effect.succeed(fullCart), looks }: Parts) => {
     place: (_, wanted) =>
       Effect.sync(() => {
         asked.push(wanted)
-        return { _tag: "CartChanged" as const }
+        return outcome
       }),
     reads: {
       byId: never,
@@ -105,6 +106,29 @@ it.effect("a cart changed by others is refused, and its lines and version are wh
     yield* other.run
     assert.strictEqual(other.asked[0]?.fingerprint, checkoutFingerprint)
     assert.notStrictEqual(other.asked[0]?.holdFingerprint, wanted.holdFingerprint)
+  }),
+)
+
+it.effect("a shortage that the cart's own checkout caused is a changed cart; every other refusal stands", () =>
+  Effect.gen(function* () {
+    const shortage = {
+      _tag: "Refused",
+      refusal: { code: "out_of_stock", lines: [], retryable: false },
+    } satisfies CheckedOut
+    const unknown = {
+      _tag: "Refused",
+      refusal: { code: "unknown_product", productIds: [productId] },
+    } satisfies CheckedOut
+    const changed: CheckedOut = { _tag: "Refused", refusal: { code: "cart_changed" } }
+    const sold = () => {
+      let look = 0
+      return Effect.sync(() => (look++ === 0 ? fullCart : null))
+    }
+    assert.deepStrictEqual(yield* checkingOut({ looks: [nothing], outcome: shortage }).run, shortage)
+    assert.deepStrictEqual(yield* checkingOut({ looks: [nothing], outcome: shortage, cart: sold() }).run, changed)
+    const ours = checkingOut({ looks: [nothing, found], outcome: shortage, cart: sold() })
+    assert.deepStrictEqual(yield* ours.run, replayed)
+    assert.deepStrictEqual(yield* checkingOut({ looks: [nothing], outcome: unknown, cart: sold() }).run, unknown)
   }),
 )
 
