@@ -6,7 +6,7 @@ import { assert } from "@effect/vitest"
 import { PgClient, PgConnection } from "@effect/sql-pg"
 import { Effect } from "effect"
 import { DatabaseAddress } from "../../src/platform/Database.ts"
-import type { Shard } from "../../src/domain/ids.ts"
+import type { CallerId, OrderId, Shard } from "../../src/domain/ids.ts"
 import type { ProductToSell } from "./StoreUnderTest.ts"
 
 /** Looks at PostgreSQL so many times before a test gives up. */
@@ -21,18 +21,34 @@ export const openTransaction = Effect.fnUntraced(function* (statement: string) {
 })
 
 export const lockLease = (shard: Shard) => openTransaction(`select from shard_leases where shard = ${shard} for update`)
+export const lockCart = (caller: CallerId, strength: "update" | "key share") =>
+  openTransaction(`select from carts where account_id = '${caller}' for ${strength}`)
 export const lockStock = ({ productId }: ProductToSell) =>
   openTransaction(`select from stock where product_id = '${productId}' for update`)
 
-/** The writers' backends that wait for a lock, as soon as there are this many. */
-export const waitingWriters = Effect.fnUntraced(function* (count: number) {
+const waiting = Effect.fnUntraced(function* (count: number, areWriters: boolean) {
   const sql = yield* PgClient.PgClient
   for (let look = 0; look < looksMax; look++) {
-    const waiting = yield* sql<{ pid: number }>`select pid from pg_stat_activity
-      where datname = current_database() and application_name = 'hedonify writer' and wait_event_type = 'Lock'`
-    if (waiting.length === count) return waiting.map((row) => row.pid)
+    const found = yield* sql<{ pid: number }>`select pid from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock'
+        and (application_name = 'hedonify writer') = ${areWriters}::boolean`
+    if (found.length === count) return found.map((row) => row.pid)
   }
-  return assert.fail(`there never were ${count} writers waiting`)
+  return assert.fail(`there never were ${count} waiting`)
+})
+/** The writers' backends that wait for a lock, as soon as there are this many. */
+export const waitingWriters = (count: number) => waiting(count, true)
+/** The same of everybody else. */
+export const waitingOthers = (count: number) => waiting(count, false)
+
+/** Comes back once the order's time is over by PostgreSQL's clock. */
+export const untilOver = Effect.fnUntraced(function* (orderId: OrderId) {
+  const sql = yield* PgClient.PgClient
+  for (let look = 0; look < looksMax; look++) {
+    const rows = yield* sql`select from orders where id = ${orderId}::uuid and expires_at <= clock_timestamp()`
+    if (rows.length > 0) return
+  }
+  return assert.fail("the order's time was never over")
 })
 
 export const terminate = Effect.fnUntraced(function* (pids: ReadonlyArray<number>) {

@@ -83,12 +83,13 @@ export interface OrderOptions {
   /** Units that the customer had before, where nothing counts them yet. */
   readonly unitsBefore?: number
   readonly cartVersion?: number
+  readonly ttlMillis?: number
 }
 
 /** An order of Ann's, unless the key is somebody else's. */
 export const order = (
   wanted: Wanted,
-  { cartVersion, customerRef, held = [], key, unitsBefore }: OrderOptions = {},
+  { cartVersion, customerRef, held = [], key, ttlMillis, unitsBefore }: OrderOptions = {},
 ): OrderWrite => {
   const name = key ?? newKey(customerRef === undefined ? ann : channel)
   const lines = wanted.map(([product, quantity]) => lineOf(product, quantity, unitsBefore))
@@ -102,7 +103,7 @@ export const order = (
       lines: lines.map(({ productId, quantity }) => ({ productId, quantity })),
       held,
       expectedTotal: null,
-      reservationTtlMillis: 60_000,
+      reservationTtlMillis: ttlMillis ?? 60_000,
       cartVersion: cartVersion ?? null,
     },
     lines,
