@@ -106,7 +106,12 @@ export const searchMatchesFarMax = 100_000
 /** Rows of one import and the size of its body. */
 export const importRowsMax = 10_000
 export const importBodySizeMaxBytes = 4 * 1024 * 1024
-/** Rows of an import that one statement creates: some 50 ms. */
+/** Imports that one process reads and runs at once: each keeps some 25 MB until it is answered. */
+export const importsAtOnceMax = 4
+/**
+ * Rows of an import that one statement creates: some 50 ms. An import that was cut off is gone on with chunk by chunk,
+ * so another number here needs a look at those.
+ */
 export const importChunkRows = 500
 /** Errors that are told of one row of an import. */
 export const importRowErrorsMax = 5

@@ -4,7 +4,7 @@
 import { DateTime } from "effect"
 import type { NewProduct, Product } from "../catalogue/product.ts"
 import type { ProductChange } from "../domain/commands.ts"
-import type { AmendProduct, CreateProduct, ProductView } from "./contract/products.ts"
+import type { AmendProduct, CreateProduct, ProductView } from "./contract/product.ts"
 import { isoTime } from "./isoTime.ts"
 
 export const productView = ({

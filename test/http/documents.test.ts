@@ -29,8 +29,31 @@ layer(testServer, { excludeTestServices: true })("documents and health", (it) =>
         "503",
       ])
       assert.deepStrictEqual(create.security, [{ bearer: [] }])
+      const { delete: archive, patch: amend } = document.paths["/v1/products/{id}"]
+      for (const edit of [amend, archive]) {
+        assert.include(edit.responses["412"].description, "version_mismatch")
+        assert.include(edit.responses["428"].description, "if_match_missing")
+        const ifMatch = edit.parameters.find(({ name }: { readonly name: string }) => name === "if-match")
+        assert.strictEqual(ifMatch.required, true)
+      }
+      const { requestBody, responses } = document.paths["/v1/products/import"].post
+      assert.deepStrictEqual(Object.keys(requestBody.content).sort(), [
+        "application/ndjson",
+        "application/x-ndjson",
+        "text/csv",
+      ])
+      assert.include(responses["422"].description, "idempotency_key_reused")
       assert.property(create.responses["503"].headers, "Retry-After")
-      for (const limit of ["100 lines", "10000 units", "64 KiB", "1024 KiB", "1 to 100", "1 to 255"]) {
+      for (const limit of [
+        "100 lines",
+        "10000 units",
+        "64 KiB",
+        "1024 KiB",
+        "4096 KiB",
+        "10000 rows",
+        "1 to 100",
+        "1 to 255",
+      ]) {
         assert.include(document.info.description.replaceAll("\n", " "), limit)
       }
     }),

@@ -1,5 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
+import { SqlClient } from "effect/sql"
 import { type Answer, call, newCustomer, newMerchant, newProduct, order, testServer } from "./testServer.ts"
 
 const edit = (token: string, id: string, ifMatch: string | null, json: unknown) =>
@@ -174,6 +175,31 @@ layer(testServer, { excludeTestServices: true })("editing products", (it) => {
       assert.strictEqual((yield* edit(merchant.token, lamp, '"2"', { archived: false })).status, 200)
       assert.deepStrictEqual([yield* listed, yield* shelf], [1, 1])
       assert.strictEqual((yield* order(token, "k", [[lamp, 1]])).status, 201)
+    }),
+  )
+
+  it.effect("orders ahead of an archival are kept, those behind it refused, and the books agree", () =>
+    Effect.gen(function* () {
+      const merchant = yield* newMerchant()
+      const { token } = yield* newCustomer()
+      const lamp = yield* newProduct(merchant, {})
+      const [archived, ...rush] = yield* Effect.all(
+        [
+          archive(merchant.token, lamp, "*"),
+          ...Array.from({ length: 30 }, (_, index) => order(token, `late-${index}`, [[lamp, 1]])),
+        ],
+        { concurrency: "unbounded" },
+      )
+      assert.strictEqual(archived?.status, 204)
+      const placed = rush.filter(({ status }) => status === 201).length
+      for (const answer of rush.filter(({ status }) => status !== 201)) {
+        assert.deepStrictEqual(refused(answer), [422, "unknown_product"])
+      }
+      const { body } = yield* call(`/v1/products/${lamp}`)
+      assert.deepStrictEqual([body["archived"], body["stocked"], body["available"]], [true, 100, 100 - placed])
+      const sql = yield* SqlClient.SqlClient
+      const shelf = yield* sql`select archived, merchant_id as "merchantId" from stock where product_id = ${lamp}`
+      assert.deepStrictEqual(shelf, [{ archived: true, merchantId: merchant.merchantId }])
     }),
   )
 

@@ -1,6 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
+import { importsAtOnceMax } from "../../src/domain/bounds.ts"
 import { adminToken, type Answer, call, newCustomer, newMerchant, testServer } from "./testServer.ts"
 
 const csv = "text/csv; charset=utf-8"
@@ -218,11 +219,30 @@ layer(testServer, { excludeTestServices: true })("importing products", (it) => {
       const { merchantId, token } = yield* newMerchant()
       const body = lines(1_100)
       const answers = yield* Effect.all(
-        Array.from({ length: 4 }, () => send(token, "k", csv, body)),
+        Array.from({ length: importsAtOnceMax }, () => send(token, "k", csv, body)),
         { concurrency: "unbounded" },
       )
       for (const answer of answers) assert.deepStrictEqual(answer.body, answers[0]?.body)
       assert.deepStrictEqual(yield* productsOf(merchantId), { products: 1_100, complete: 1_100 })
+    }),
+  )
+
+  it.effect("more imports at once than may be are told to try again, and nothing came of them", () =>
+    Effect.gen(function* () {
+      const merchant = yield* newMerchant()
+      const answers = yield* Effect.forEach(
+        Array.from({ length: importsAtOnceMax + 6 }, (_, index) => `crowd-${index}`),
+        (key) => send(merchant.token, key, csv, lines(600)),
+        { concurrency: "unbounded" },
+      )
+      const done = answers.filter(({ status }) => status === 200)
+      for (const answer of answers.filter(({ status }) => status !== 200)) {
+        assert.deepStrictEqual(refused(answer), [503, "busy"])
+        assert.strictEqual(answer.headers.get("retry-after"), "1")
+      }
+      assert.isAtLeast(done.length, importsAtOnceMax)
+      const products = 600 * done.length
+      assert.deepStrictEqual(yield* productsOf(merchant.merchantId), { products, complete: products })
     }),
   )
 
@@ -348,6 +368,7 @@ layer(testServer, { excludeTestServices: true })("importing products", (it) => {
     Effect.gen(function* () {
       const { token } = yield* newCustomer()
       assert.deepStrictEqual(refused(yield* send(token, "k", csv, lines(1))), [403, "forbidden"])
+      assert.deepStrictEqual(refused(yield* send(token, "k", csv, "not looked at")), [403, "forbidden"])
       const path = "/v1/products/import"
       const keyless = yield* call(path, { token, raw: lines(1), headers: { "content-type": csv } })
       assert.deepStrictEqual(refused(keyless), [400, "idempotency_key_missing"])

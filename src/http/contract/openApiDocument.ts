@@ -57,10 +57,14 @@ const answer = (response: Json, status: string): Json => ({
   },
 })
 
+/** Leaving it out is answered with 428, which needs it to be optional where the request is decoded. */
+const isRequired = (parameter: Json): boolean => parameter["name"] === "if-match"
+
 const parameters = (declared: unknown): ReadonlyArray<Json> => [
   ...(Array.isArray(declared) ? declared : [])
     .map(record)
-    .map((parameter) => (parameter["name"] === "limit" ? { ...parameter, schema: limitSchema } : parameter)),
+    .map((parameter) => (parameter["name"] === "limit" ? { ...parameter, schema: limitSchema } : parameter))
+    .map((parameter) => (isRequired(parameter) ? { ...parameter, required: true } : parameter)),
   requestIdParameter,
 ]
 

@@ -31,9 +31,9 @@ export const importDescription = `Each row adds a product, with the fields of \`
 fails alone. Up to ${importRowsMax} rows and ${importBodySizeMaxBytes / 1024 / 1024} MiB, in UTF-8.
 
 \`application/x-ndjson\` has one JSON object a line. \`text/csv\` (RFC 4180, with commas) begins with a header of these
-columns in any order: ${Object.keys(importColumns).join(", ")}. \`name\`, the price's amount and currency (under either of
-their names) and \`stock\` are required, any other column is refused; an empty cell is a field that was not sent. Blank
-lines are passed over.
+columns in any order: ${Object.keys(importColumns).join(", ")}.
+\`name\`, the price's amount and currency (under either of their names) and \`stock\` are required, any other column is
+refused; an empty cell is a field that was not sent. Blank lines are passed over.
 
 The key stands for the body. The same import sent again, even after a crash in its midst, goes on where it ended and
 answers the result of the first; products are created in the order of their rows. Where it answers 503

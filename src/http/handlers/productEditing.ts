@@ -1,23 +1,25 @@
 /**
  * What a merchant does to its products over HTTP: adding them, one or many, editing, archiving and moving their stock.
  */
-import { Effect, Option } from "effect"
+import { Effect, Option, Semaphore } from "effect"
 import { HttpServerResponse, type HttpServerRequest } from "effect/http"
 import { HttpApiBuilder, HttpApiSchema } from "effect/http-api"
 import { notFound } from "../../accounts/accountRefusals.ts"
 import { ProductEditor } from "../../catalogue/ProductEditor.ts"
+import { addsFor } from "../../catalogue/merchantOf.ts"
 import { importFingerprint } from "../../catalogue/productImport.ts"
 import { ProductImports } from "../../catalogue/ProductImports.ts"
 import { Products } from "../../catalogue/Products.ts"
 import { deltaOf, quantityOf, type StockMovement, StockMovements } from "../../catalogue/StockMovements.ts"
-import { pageSizeDefault } from "../../domain/bounds.ts"
+import { importsAtOnceMax, pageSizeDefault } from "../../domain/bounds.ts"
 import type { MerchantId, ProductId, StockMovementId } from "../../domain/ids.ts"
+import { busy } from "../../domain/refusals.ts"
 import { movementFingerprint } from "../../inventory/fingerprint.ts"
 import { ProductWriter } from "../../inventory/ProductWriter.ts"
 import { Api } from "../contract/Api.ts"
 import { CurrentPrincipal } from "../contract/authorization.ts"
 import type { ImportOutcome } from "../contract/productImport.ts"
-import { AmendProduct, CreateProduct, MoveStock, type StockMovementView } from "../contract/products.ts"
+import { AmendProduct, CreateProduct, MoveStock, type StockMovementView } from "../contract/product.ts"
 import { editionsOf, etagOf } from "../entityTags.ts"
 import { readImport } from "../importBody.ts"
 import { isoTime } from "../isoTime.ts"
@@ -52,6 +54,13 @@ export const productEditingHandlers = HttpApiBuilder.group(
     const editor = yield* ProductEditor
     const imports = yield* ProductImports
     const writer = yield* ProductWriter
+    const admitted = yield* Semaphore.make(importsAtOnceMax)
+
+    const oneOfFew = <A, E, R>(work: Effect.Effect<A, E, R>) =>
+      Effect.flatMap(
+        admitted.withPermitsIfAvailable(1)(work),
+        Option.match({ onSome: Effect.succeed, onNone: () => Effect.fail(busy) }),
+      )
 
     const create = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
       const { account } = yield* CurrentPrincipal
@@ -90,6 +99,8 @@ export const productEditingHandlers = HttpApiBuilder.group(
     ) {
       const { account, caller } = yield* CurrentPrincipal
       const merchantId = Option.fromUndefinedOr(query.merchantId)
+      // Before the body is read: four megabytes are worked on for a merchant only.
+      yield* addsFor(account, merchantId)
       const { bytes, format, rows } = yield* readImport(request)
       const dryRun = query.dryRun === "true"
       const fingerprint = importFingerprint(format, query.merchantId ?? null, bytes)
@@ -163,7 +174,7 @@ export const productEditingHandlers = HttpApiBuilder.group(
       )
       .handle("archive", ({ headers, params }) => answeringInTime(archive(params.id, headers["if-match"])))
       .handleRaw("import", ({ headers, query, request }) =>
-        answeringInTime(importProducts(request, headers["idempotency-key"], query)),
+        answeringInTime(oneOfFew(importProducts(request, headers["idempotency-key"], query))),
       )
       .handleRaw("moveStock", ({ headers, params, request }) =>
         answeringInTime(moveStock(request, params.id, headers["idempotency-key"])),
