@@ -1,0 +1,137 @@
+/**
+ * What a writer sends finds its rows by index: no statement of the heart reads all of a table that grows, so that the
+ * ten millionth order costs what the first did. Asked of PostgreSQL's planner with full scans made dear, since it
+ * rightly prefers them while a table is small.
+ */
+import { PgConnection } from "@effect/sql-pg"
+import { assert, layer } from "@effect/vitest"
+import { Effect } from "effect"
+import { commitStatement, voidStatement } from "../../src/inventory/commitStatement.ts"
+import * as reads from "../../src/inventory/shardReads.ts"
+import type { Statement } from "../../src/inventory/sqlParameters.ts"
+import { DatabaseAddress } from "../../src/platform/Database.ts"
+import {
+  amend,
+  ann,
+  attempt,
+  batchWrite,
+  cancel,
+  expire,
+  extension,
+  heldPart,
+  hold,
+  movement,
+  newKey,
+  order,
+  orderOf,
+  release,
+  returnsOf,
+  sell,
+} from "./selling.ts"
+import { StoreUnderTest } from "./StoreUnderTest.ts"
+
+const growing = new Set([
+  "accounts",
+  "batches",
+  "cart_lines",
+  "carts",
+  "customer_units",
+  "holds",
+  "order_lines",
+  "orders",
+  "pending_returns",
+  "products",
+  "stock",
+  "stock_movements",
+])
+
+interface PlanNode {
+  readonly "Node Type": string
+  readonly "Relation Name"?: string
+  readonly "Index Cond"?: string
+  readonly Plans?: ReadonlyArray<PlanNode>
+}
+
+/** The tables that a plan reads from one end to the other, by scanning them or a whole index. */
+const readWhole = (node: PlanNode): ReadonlyArray<string> => {
+  const { "Index Cond": condition, "Node Type": type, "Relation Name": relation = "" } = node
+  const isBitmap = type === "Bitmap Index Scan"
+  const isScan = type.endsWith("Scan") && type !== "Bitmap Heap Scan" && growing.has(relation)
+  const isWhole = (isScan || isBitmap) && condition === undefined
+  return [...(isWhole ? [`${type} ${relation}`] : []), ...(node.Plans ?? []).flatMap(readWhole)]
+}
+
+const explainer = Effect.gen(function* () {
+  const connection = yield* PgConnection.make(yield* DatabaseAddress)
+  for (const way of ["seqscan", "hashjoin", "mergejoin"]) yield* connection.query(`set enable_${way} = off`, [])
+  return Effect.fnUntraced(function* ({ parameters, text }: Statement) {
+    const { rows } = yield* connection.query(`explain (format json) ${text}`, parameters)
+    const [row] = rows as ReadonlyArray<{ readonly "QUERY PLAN": ReadonlyArray<{ readonly Plan: PlanNode }> }>
+    return row?.["QUERY PLAN"][0]?.Plan ?? assert.fail("no plan")
+  })
+})
+
+layer(StoreUnderTest.postgres, { excludeTestServices: true })("the statements of a shard", (it) => {
+  it.effect("read no growing table as a whole", () =>
+    Effect.gen(function* () {
+      const explain = yield* explainer
+      const [lamp, chair] = [yield* sell({ limitPerCustomer: 3 }), yield* sell({ shard: 1 })]
+      const [held, other] = [hold([[chair, 1]]), hold([[lamp, 1]])]
+      const placed = order([[lamp, 1]], { ...orderOf(held), held: [heldPart(held, 1)], cartVersion: 1 })
+      const ending = cancel(placed, lamp, chair)
+      const everything = {
+        orders: [placed],
+        holds: [other],
+        extensions: [extension(other, attempt(2))],
+        releases: [release(other)],
+        returns: returnsOf(ending, 1),
+        movements: [movement(lamp, 1)],
+        endings: [ending, expire(order([[lamp, 1]]), lamp)],
+        amendments: [amend(lamp, { name: "Lamp" })],
+      }
+      const at = { shard: 0, epoch: 1, batch: 1 }
+      const keys = [placed.command, newKey()]
+      const productIds = [lamp.productId, chair.productId]
+      const statements: Readonly<Record<string, Statement>> = {
+        "a guarded batch": commitStatement(batchWrite(at, { ...everything, form: "guarded" })),
+        "a plain batch": commitStatement(batchWrite(at, { orders: [order([[lamp, 1]])] })),
+        "a void": voidStatement(at),
+        inspection: reads.inspection(0, 1),
+        products: reads.products(0, productIds),
+        facts: reads.facts(0, {
+          orderKeys: keys,
+          movementKeys: keys,
+          holds: [held.command],
+          heldProducts: productIds,
+          statuses: [placed.command.orderId],
+        }),
+        "customers' units": reads.customerUnits([
+          { productId: lamp.productId, customer: ann },
+          { productId: lamp.productId, customer: "ref:eve" },
+        ]),
+        "due shards": reads.dueShards([0, 1]),
+        "expired holds": reads.expiredHolds(0, 10),
+        "expired orders": reads.expiredOrders(0, 10),
+        "an order to end": reads.endableOrder(placed.command.orderId),
+        "pending returns": reads.pendingReturns(0, 10),
+      }
+      const found = yield* Effect.forEach(Object.entries(statements), ([name, statement]) =>
+        Effect.map(explain(statement), (plan) => [name, ...readWhole(plan)]),
+      )
+      assert.deepStrictEqual(
+        found.filter((row) => row.length > 1),
+        [],
+      )
+    }),
+  )
+
+  it.effect("would be caught if one did", () =>
+    Effect.gen(function* () {
+      const explain = yield* explainer
+      for (const condition of ["status = 'reserved' and total > 5", "paid_at is null", "true"]) {
+        const whole = { text: `select count(*) from orders where ${condition}`, parameters: [] }
+        assert.lengthOf(readWhole(yield* explain(whole)), 1)
+      }
+    }),
+  )
+})
