@@ -6,7 +6,7 @@
 import { NodeServices } from "@effect/platform-node"
 import { Console, Effect } from "effect"
 import { defineConfig } from "vitest/config"
-import { haveImage, postgresImage } from "./test/platform/containers.ts"
+import { haveImage, postgresImage, redisImage } from "./test/platform/containers.ts"
 import { askedMajors, supportedMajors } from "./test/platform/postgresMajors.ts"
 import ordinary from "./vitest.config.ts"
 
@@ -37,8 +37,15 @@ const majorsAtHand = Effect.gen(function* () {
   )
 })
 
+const redisIsAtHand = haveImage(redisImage).pipe(
+  Effect.as(true),
+  Effect.catchTag("NoContainer", () => Effect.succeed(false)),
+)
+
+const atHand = Effect.all([majorsAtHand, redisIsAtHand]).pipe(Effect.provide(NodeServices.layer))
+
 export default defineConfig(async () => {
-  const majors = await Effect.runPromise(majorsAtHand.pipe(Effect.provide(NodeServices.layer)))
+  const [majors, redis] = await Effect.runPromise(atHand)
   if (majors.length === 0) return { test: { include: [], passWithNoTests: true } }
   return {
     test: {
@@ -48,6 +55,7 @@ export default defineConfig(async () => {
           include,
           name: `PostgreSQL ${major}`,
           provide: { postgresMajor: major },
+          env: redis ? { TEST_REDIS: "container" } : {},
           // One major after the other: side by side they would only take each other's time.
           sequence: { groupOrder },
         },

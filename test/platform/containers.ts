@@ -3,11 +3,12 @@
  * missing is said in one sentence and never passed over in silence. Must stay true: a container goes with its scope,
  * and one whose run was killed ends by itself.
  *
- * Tried and lost: Testcontainers' reaper, a third image that has to be had and a container that is handed the daemon.
+ * Tried and lost: Testcontainers' reaper, a third image that has to be had and a container that is handed the daemon;
+ * health checks, which go on for as long as the container lives and took both cores with four of them.
  */
 import { Console, Effect, Schema } from "effect"
 import { randomBytes } from "node:crypto"
-import { GenericContainer, getContainerRuntimeClient, ImageName } from "testcontainers"
+import { GenericContainer, getContainerRuntimeClient, ImageName, Wait } from "testcontainers"
 
 /** Why there is no container. */
 export class NoContainer extends Schema.TaggedError<NoContainer>()("NoContainer", { reason: Schema.String }) {}
@@ -87,13 +88,8 @@ const makePostgres = (password: string) => (image: string) =>
     .withEnvironment({ POSTGRES_USER: postgresUser, POSTGRES_PASSWORD: password })
     .withExposedPorts(postgresPort)
     .withSharedMemorySize(sharedMemoryBytes)
-    // By TCP: the server of the first initialisation listens on its socket alone and is not the one to wait for.
-    .withHealthCheck({
-      test: ["CMD-SHELL", `pg_isready --host=127.0.0.1 --username=${postgresUser}`],
-      interval: 250,
-      timeout: 1_000,
-      retries: 4 * startMaxSeconds,
-    })
+    // The server of the first initialisation says so once, too, and is not the one to wait for.
+    .withWaitStrategy(Wait.forLogMessage(/database system is ready to accept connections/, 2))
 
 export const postgresImage = (major: number) => `postgres:${major}`
 
@@ -115,18 +111,20 @@ export const redisImage = "redis:8"
 /** One for each server of a run. */
 const redisDatabases = 1_000
 
-const makeRedis = (image: string) =>
+/** On this port of the host, or any. */
+const makeRedis = (port: number | undefined) => (image: string) =>
   new ShortLivedContainer(image, ["redis-server", "--save", "", "--databases", String(redisDatabases)])
-    .withExposedPorts(redisPort)
-    .withHealthCheck({
-      test: ["CMD", "redis-cli", "ping"],
-      interval: 250,
-      timeout: 1_000,
-      retries: 4 * startMaxSeconds,
-    })
+    .withExposedPorts(port === undefined ? redisPort : { container: redisPort, host: port })
+    .withWaitStrategy(Wait.forLogMessage(/Ready to accept connections/))
 
-/** The address of a Redis with nothing in it. */
-export const redisContainer = Effect.map(
-  running(redisImage, makeRedis),
-  (container) => `redis://${container.getHost()}:${container.getMappedPort(redisPort)}`,
-)
+/** A Redis with nothing in it, and how to make it stand still. */
+export const redisContainer = Effect.fnUntraced(function* (port?: number) {
+  const container = yield* running(redisImage, makeRedis(port))
+  const { container: containers } = yield* daemon
+  const handle = containers.getById(container.getId())
+  return {
+    url: `redis://${container.getHost()}:${container.getMappedPort(redisPort)}`,
+    pause: Effect.promise(() => handle.pause()),
+    resume: Effect.promise(() => handle.unpause()),
+  }
+})

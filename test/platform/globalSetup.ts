@@ -64,7 +64,8 @@ const containerAskedFor = (major: number) =>
 
 const redis = Effect.gen(function* () {
   const { redisContainer } = yield* Effect.promise(() => import("./containers.ts"))
-  return yield* redisContainer
+  const { url } = yield* redisContainer()
+  return url
 }).pipe(
   Effect.tap(() => Console.log("Its servers share what they share over Redis in a container.")),
   Effect.catchTag("NoContainer", ({ reason }) => Effect.as(Console.log(`Its servers have no Redis: ${reason}.`), "")),
