@@ -15,7 +15,7 @@ import {
   productsOnShards,
   putLine,
 } from "./shopping.ts"
-import { call, newCustomer, newMerchant, newProduct, order, testServer } from "./testServer.ts"
+import { call, newCustomer, newMerchant, newProduct, order, testServer, testServerWith } from "./testServer.ts"
 
 const euro = (amount: number) => ({ amount, currency: "EUR" })
 
@@ -220,3 +220,21 @@ layer(testServer, { excludeTestServices: true })("checkout", (it) => {
     }),
   )
 })
+
+layer(testServerWith({ HEDONIFY_ORDERS_PER_SECOND: "1" }), { excludeTestServices: true })(
+  "checkouts a second",
+  (it) => {
+    it.effect("count as orders do, whatever becomes of them", () =>
+      Effect.gen(function* () {
+        const { token } = yield* newCustomer()
+        const rush = Array.from({ length: 20 }, (_, index) => checkout(token, `key ${index}`))
+        const answers = yield* Effect.all(rush, { concurrency: "unbounded" })
+        assert.sameMembers(
+          [...new Set(answers.map((answer) => answer.body["code"]))],
+          ["cart_empty", "too_many_requests"],
+        )
+        for (const answer of answers) assert.strictEqual(answer.headers.has("retry-after"), answer.status === 429)
+      }),
+    )
+  },
+)
