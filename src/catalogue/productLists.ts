@@ -1,7 +1,7 @@
 /**
- * The pages of the catalogue, found along an index whatever is asked for. Must stay true:
- * a page costs a bounded number of rows at any size of the catalogue, however many products are archived, sold out or
- * share a word.
+ * The pages of the catalogue, found along an index whatever is asked for. Must stay true: a page costs a bounded number
+ * of rows at any size of the catalogue, however many products are archived, sold out or share a word. What grows is
+ * the word's own entry in the index, 200 pages where a million products have it, read only where the list is poor in it.
  *
  * A search is looked for in two ways, since neither is bounded alone: along the list, which ends soon where many
  * products have the word, and among the word's matches, which are few where it is rare. Each way is tried up to a
@@ -55,8 +55,8 @@ export const productPageOf = ({ products, stoppedAt }: FoundProducts, limit: num
 /**
  * The next `rowsMax` products that the query asks for but for its words, in the order of ids, from the cursor on. A
  * comparison of whole rows of an index, cut where the wanted ones end, leaves PostgreSQL no other index to walk. With
- * each column compared by itself it took the primary key where most products were in stock and most were not archived,
- * and went past 900,000 that were both.
+ * each column compared by itself it took the primary key where most products were archived and most in stock, though
+ * hardly any were in stock and not archived, and went through all million.
  */
 const along = (sql: SqlClient.SqlClient, query: ProductQuery, rowsMax: number): Statement.Fragment => {
   const { inStock, merchantId } = query
