@@ -132,10 +132,11 @@ export const regretting = Effect.fnUntraced(function* (place: Place, regret: Reg
   if (leftMillis < 5_000 && chance.happens(0.5)) yield* Effect.sleep(leftMillis + chance.pick([-20, -1, 0, 1]))
   const caller = regret.isOwner ? order.caller : chance.pick(callerIds)
   const once = cancelling(place, order, caller, regret.patienceMillis)
-  yield* Effect.all(
-    Array.from({ length: regret.times }, () => once),
-    { concurrency: "unbounded", discard: true },
-  )
+  const follow = regret.follower === null ? Effect.void : visiting(place, regret.follower)
+  yield* Effect.all([follow, ...Array.from({ length: regret.times }, () => once)], {
+    concurrency: "unbounded",
+    discard: true,
+  })
 })
 
 const cancelling = Effect.fnUntraced(function* (

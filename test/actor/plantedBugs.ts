@@ -25,6 +25,9 @@ const inActor = (find: string, put: string): Patch => ({ file: "inventory/ShardA
 const inSettlement = (find: string, put: string): Patch => ({ file: "inventory/settlement.ts", find, put })
 const inCoordinator = (find: string, put: string): Patch => ({ file: "inventory/OrderCoordinator.ts", find, put })
 const inCommit = (find: string, put: string): Patch => ({ file: "inventory/memoryCommit.ts", find, put })
+const inReads = (find: string, put: string): Patch => ({ file: "inventory/memoryReads.ts", find, put })
+const inEnding = (find: string, put: string): Patch => ({ file: "inventory/OrderEnding.ts", find, put })
+const inSweeper = (find: string, put: string): Patch => ({ file: "inventory/sweeper.ts", find, put })
 const inPlanner = (find: string, put: string): Patch => ({ file: "inventory/planner.ts", find, put })
 
 const whenUnknown = `      yield* Effect.logWarning("The outcome of a batch is unknown; settling it").pipe(`
@@ -37,7 +40,7 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
     patches: [
       inBatch(
         beforeCommit,
-        `  const early = { _tag: "Applied", atMillis: run.nowMillis, unplaced: [], unmoved: [], unextended: [], stock: [], units: [] } as const
+        `  const early = { _tag: "Applied", atMillis: run.nowMillis, unplaced: [], cartsChanged: [], unmoved: [], unextended: [], unended: [], unamended: [], stock: [], units: [] } as const
   for (const { answer, entry } of resolve(planned, early, nothingRead, covered).answers) {
     if (entry.command._tag !== "Restock") entry.resume(Effect.succeed(answer))
   }
@@ -119,8 +122,8 @@ ${beforeCommit}`,
     name: "double release of a hold",
     patches: [
       inCommit(
-        "    tables.holds.remove(row)\n    add(available, row.productId, row.quantity)\n    addUnits(units, row.productId, row.customer, -row.quantity)\n  }",
-        "    if (command.onlyExpired) tables.holds.remove(row)\n    add(available, row.productId, row.quantity)\n    addUnits(units, row.productId, row.customer, -row.quantity)\n  }",
+        "    tables.holds.remove(row)\n    add(available, row.productId, row.quantity)\n    addUnits(units, row.productId, row.customer, -row.quantity, null)\n  }",
+        "    if (command.onlyExpired) tables.holds.remove(row)\n    add(available, row.productId, row.quantity)\n    addUnits(units, row.productId, row.customer, -row.quantity, null)\n  }",
       ),
     ],
   },
@@ -134,7 +137,9 @@ ${beforeCommit}`,
   },
   {
     name: "repeats not planned again before a refusal",
-    patches: [inBatch("if (!first.refuses) return", "if (!first.refuses || run.nowMillis > 0) return")],
+    patches: [
+      inBatch("if (!isToldFromMemory(first)) return", "if (!isToldFromMemory(first) || run.nowMillis > 0) return"),
+    ],
   },
   {
     name: "a retry refused by its own first attempt",
@@ -145,7 +150,9 @@ ${beforeCommit}`,
   },
   {
     name: "sold out answered by a replaced writer",
-    patches: [inBatch("if (planned.refuses && !isOurs)", "if (planned.refuses && !isOurs && run.nowMillis < 0)")],
+    patches: [
+      inBatch("isToldFromMemory(planned) && !isOurs", "isToldFromMemory(planned) && !isOurs && run.nowMillis < 0"),
+    ],
   },
   {
     name: "no epoch in the fence",
@@ -180,6 +187,170 @@ ${beforeCommit}`,
       inPlanner(
         "return draft.units.get(name) ?? draft.facts.units.get(name) ?? 0",
         "return draft.facts.units.get(name) ?? 0",
+      ),
+    ],
+  },
+  {
+    name: "an order expired that was cancelled before",
+    patches: [
+      inCommit(
+        `order.homeShard !== write.shard || order.status !== "reserved") return false`,
+        `order.homeShard !== write.shard || (order.status !== "reserved" && status === "cancelled")) return false`,
+      ),
+    ],
+  },
+  {
+    name: "an order cancelled twice",
+    patches: [
+      inCommit(
+        `order.homeShard !== write.shard || order.status !== "reserved") return false`,
+        `order.homeShard !== write.shard || order.status === "expired") return false`,
+      ),
+    ],
+  },
+  {
+    name: "cancelled after its time",
+    patches: [
+      inCommit(
+        `if ((status === "expired") !== order.expiresAtMillis <= atMillis) return false`,
+        `if (status === "expired" && order.expiresAtMillis > atMillis) return false`,
+      ),
+    ],
+  },
+  {
+    name: "expired before its time",
+    patches: [
+      inCommit(
+        `if ((status === "expired") !== order.expiresAtMillis <= atMillis) return false`,
+        `if (status === "cancelled" && order.expiresAtMillis <= atMillis) return false`,
+      ),
+      inReads(
+        `row.status === "reserved" && row.expiresAtMillis <= atMillis)`,
+        `row.status === "reserved" && row.expiresAtMillis <= atMillis + 5)`,
+      ),
+    ],
+  },
+  {
+    name: "returns sent twice",
+    patches: [
+      inCommit(
+        "tables.pendingReturns.insert({ ...line, orderId, customer, quantity })",
+        "for (const returnId of [line.returnId, `${line.returnId} again`]) tables.pendingReturns.insert({ ...line, returnId, orderId, customer, quantity })",
+      ),
+    ],
+  },
+  {
+    name: "a return applied and kept",
+    patches: [inCommit("  tables.pendingReturns.remove(row)\n", "")],
+  },
+  {
+    name: "units of other shards given back at home",
+    patches: [inCommit("if (line.shard === write.shard) {", "if (line.shard >= 0) {")],
+  },
+  {
+    name: "ended, and its units still counted for its customer",
+    patches: [
+      inCommit(
+        "      add(available, productId, quantity)\n      addUnits(units, productId, customer, -quantity, null)",
+        "      add(available, productId, quantity)",
+      ),
+    ],
+  },
+  {
+    name: "anybody's order cancelled by anybody",
+    patches: [inEnding("order.caller !== caller", `order.caller === ""`)],
+  },
+  {
+    name: "reservations that nobody looks for when they are over",
+    patches: [inSweeper("page(store.expiredOrders(shard, sweepSizeMax), ending.expire),", "")],
+  },
+  {
+    name: "returns left to nobody",
+    patches: [inSweeper("page(store.pendingReturns(shard, sweepSizeMax), (command) => submit(shard, command)),", "")],
+  },
+  {
+    name: "what an order gives back not waited for by the order behind it",
+    patches: [inPlanner("if (line.shard === draft.shard) draft.gains.add(line.productId)", "void line")],
+  },
+  {
+    name: "cart sold at a version that was never read",
+    patches: [inCommit("  if (!hasItsCart(tables, order)) return false\n", "")],
+  },
+  {
+    name: "cart sold and not emptied",
+    patches: [
+      inCommit(
+        "if (command.cartVersion !== null) tables.carts.put(",
+        "if (command.cartVersion === 0) tables.carts.put(",
+      ),
+    ],
+  },
+  {
+    name: "held for other lines than the cart has now",
+    patches: [
+      {
+        file: "inventory/fingerprint.ts",
+        find: `fingerprintOf(["checkout", pairs(lines)])`,
+        put: `fingerprintOf(["checkout", lines.length * 0])`,
+      },
+    ],
+  },
+  {
+    name: "an edit seen by orders ahead of it",
+    patches: [
+      inPlanner(
+        "  const draft: Draft = {\n    shard,\n    products,",
+        `  const edited = new Map(products)
+  for (const { change, productId } of batch.filter((command) => command._tag === "Amend")) {
+    const product = edited.get(productId)
+    if (product !== undefined) edited.set(productId, { ...product, price: change.price?.amount ?? product.price })
+  }
+  const draft: Draft = {
+    shard,
+    products: edited,`,
+      ),
+    ],
+  },
+  {
+    name: "an edit not seen by orders behind it in its batch",
+    patches: [inPlanner("if (requested.some((line) => draft.amended.has(line.productId))) return later", "")],
+  },
+  {
+    name: "an edit not seen by later batches",
+    patches: [
+      inBatch(
+        "run.state.forget(planned.write.amendments.map((amendment) => amendment.productId))",
+        "run.state.forget([])",
+      ),
+    ],
+  },
+  {
+    name: "version not raised by an edit",
+    patches: [inCommit("version: version + 1,\n  })", "version,\n  })")],
+  },
+  {
+    name: "an edit of whatever version",
+    patches: [inPlanner("expectedVersion !== null && expectedVersion !== version", "expectedVersion === -1")],
+  },
+  {
+    name: "two edits of one product in one batch",
+    patches: [inPlanner("if (draft.amended.has(productId)) return later", "")],
+  },
+  {
+    name: "units counted from nothing when the limit comes later",
+    patches: [
+      inReads(
+        "return row ?? { productId, customer, units: countUnits(tables, productId, customer) }",
+        "return row ?? { productId, customer, units: 0 }",
+      ),
+    ],
+  },
+  {
+    name: "units no longer counted when the limit goes",
+    patches: [
+      inCommit(
+        "countsUnits: product.countsUnits || limitPerCustomer !== null,",
+        "countsUnits: limitPerCustomer !== null,",
       ),
     ],
   },
@@ -219,6 +390,9 @@ export const withPlanted = async (bug: PlantedBug, use: (modules: Modules) => vo
       inventory: await load("Inventory.ts"),
       coordinator: await load("OrderCoordinator.ts"),
       directory: await load("ShardDirectory.ts"),
+      ending: await load("OrderEnding.ts"),
+      writer: await load("ProductWriter.ts"),
+      sweeper: await load("sweeper.ts"),
       memory: await load("MemoryShardStore.ts"),
     })
   } finally {

@@ -42,6 +42,8 @@ export interface Regret {
   readonly isOwner: boolean
   readonly times: number
   readonly patienceMillis: number | null
+  /** Who wants, at the same moment, what may come back. */
+  readonly follower: Visit | null
 }
 
 /** A merchant edits a product at the version it sees, at one that is gone, or at whichever there is. */
@@ -71,12 +73,19 @@ export interface Shop {
   readonly tabs: ReadonlyArray<Tab>
 }
 
-const drawProduct = (chance: Chance, number: number, shards: number, startMillis: number): NewProduct => {
-  const limitPerCustomer = chance.happens(0.35) ? chance.between(1, 4) : null
+interface Supply {
+  readonly shards: number
+  /** How much of a product there is at first. */
+  readonly stocks: ReadonlyArray<number>
+  readonly limited: number
+}
+
+const drawProduct = (chance: Chance, number: number, supply: Supply, startMillis: number): NewProduct => {
+  const limitPerCustomer = chance.happens(supply.limited) ? chance.between(1, 4) : null
   return {
     productId: ProductId.make(uuid(1, number)),
     merchantId,
-    shard: chance.below(shards),
+    shard: chance.below(supply.shards),
     name: `Product ${number}`,
     price: chance.between(0, 30),
     currency: chance.happens(0.04) ? "USD" : "EUR",
@@ -86,7 +95,7 @@ const drawProduct = (chance: Chance, number: number, shards: number, startMillis
     paused: chance.happens(0.03),
     archived: chance.happens(0.03),
     version: 1,
-    stocked: chance.pick([0, 1, 2, 3, 6, 12]),
+    stocked: chance.pick(supply.stocks),
   }
 }
 
@@ -103,8 +112,8 @@ const drawChanges = (chance: Chance, startMillis: number): (() => ProductChange)
     () => ({ archived: false, paused: false }),
     () => ({ saleStartsAtMillis: chance.happens(0.5) ? null : startMillis + chance.between(0, 1500) }),
   ]
-  const some = chance.happens(0.5) ? all : [chance.pick(all), chance.pick(all)]
-  return () => chance.pick(some)()
+  const drawn = chance.happens(0.5) ? all : [chance.pick(all), chance.pick(all)]
+  return () => chance.pick(drawn)()
 }
 
 export const fingerprintOf = (payload: unknown): string => {
@@ -143,77 +152,119 @@ const drawWish = (chance: Chance, among: Among, caller: CallerId, key: string): 
   return { ...names, lines, expectedTotal, reservationTtlMillis, cartVersion: null }
 }
 
+/** What everything of one shop is drawn from. */
+interface Day extends Among {
+  readonly lengthMillis: number
+  /** A few instants that most of it happens at, so that it meets. */
+  readonly instants: ReadonlyArray<number>
+  readonly wishes: ReadonlyArray<Wish>
+  readonly isHasty: boolean
+  readonly deadlinesMillis: ReadonlyArray<number>
+}
+
+const drawPatience = (chance: Chance, { isHasty }: Day): number | null =>
+  isHasty && chance.happens(0.4) ? chance.pick([0, 1, 5, 40, 200, 900]) : null
+
+const drawVisit = (chance: Chance, day: Day): Visit => {
+  const wish = chance.pick(day.wishes)
+  const isAltered = chance.happens(0.06)
+  return {
+    atMillis: chance.pick(day.instants),
+    wish: isAltered ? drawWish(chance, day, wish.caller, wish.key) : wish,
+    patienceMillis: drawPatience(chance, day),
+    deadlineMillis: chance.pick(day.deadlinesMillis),
+    retriesMax: chance.pick([0, 1, 3]),
+    goesToSecond: chance.happens(0.5),
+  }
+}
+
+const drawDelivery = (chance: Chance, { instants, products }: Day, number: number): Delivery => {
+  const { productId } = chance.pick(products)
+  const delta = chance.pick([-3, -1, 1, 2, 4])
+  const caller = chance.pick(callerIds)
+  const key = `movement ${chance.happens(0.2) ? 0 : number}`
+  const kind = delta > 0 ? "received" : "writtenOff"
+  const movement = { caller, key, fingerprint: fingerprintOf([productId, delta]), productId, delta }
+  return {
+    atMillis: chance.pick(instants),
+    movement: { ...movement, kind, reason: null },
+    retriesMax: chance.pick([0, 2]),
+  }
+}
+
+const drawRegret = (chance: Chance, day: Day): Regret => ({
+  atMillis: chance.happens(0.5) ? chance.pick(day.instants) : chance.between(0, day.lengthMillis + 300),
+  isOwner: chance.happens(0.85),
+  times: chance.pick([1, 1, 2]),
+  patienceMillis: drawPatience(chance, day),
+  follower: chance.happens(0.6) ? { ...drawVisit(chance, day), atMillis: 0, deadlineMillis: 1_500 } : null,
+})
+
+const drawEdit = (chance: Chance, { instants, products }: Day, drawChange: () => ProductChange): Edit => ({
+  atMillis: chance.pick(instants),
+  productId: chance.pick(products).productId,
+  change: drawChange(),
+  of: chance.pick(["seen", "seen", "any", "stale"] as const),
+  retriesMax: chance.pick([0, 2]),
+})
+
+/** Two callers have carts; the first tabs fill them. */
+const drawTab = (chance: Chance, day: Day, number: number): Tab => {
+  const atMillis = chance.pick(day.instants)
+  const caller = callerIds[chance.below(2)] ?? chance.pick(callerIds)
+  if (number < 2 || chance.happens(0.4)) return { atMillis, caller, lines: drawLines(chance, day.products) }
+  return {
+    atMillis,
+    caller,
+    key: `cart ${chance.below(3)}`,
+    patienceMillis: drawPatience(chance, day),
+    deadlineMillis: chance.pick([300, 1500, 5000]),
+    retriesMax: chance.pick([0, 1, 3]),
+    goesToSecond: chance.happens(0.5),
+  }
+}
+
+const some = <A>(count: number, draw: (number: number) => A): ReadonlyArray<A> =>
+  Array.from({ length: count }, (_, number) => draw(number))
+
+/** Some come through both nodes at once, as a client does that had no answer in time. */
+const doubled = <A extends Pick<Visit, "atMillis" | "goesToSecond">>(chance: Chance, one: A): ReadonlyArray<A> => {
+  if (!chance.happens(0.35)) return [one]
+  return [one, { ...one, atMillis: one.atMillis + chance.pick([0, 0, 1, 4, 20]), goesToSecond: !one.goesToSecond }]
+}
+
 export const drawShop = (chance: Chance, startMillis: number): Shop => {
-  const shards = chance.pick([1, 1, 2, 3])
-  const products = Array.from({ length: chance.between(1, 4) }, (_, at) =>
-    drawProduct(chance, at + 1, shards, startMillis),
-  )
+  const shards = chance.pick([1, 2, 2, 3])
+  const isPlenty = chance.happens(0.4)
+  const supply = isPlenty
+    ? { shards, stocks: [6, 12, 30], limited: 0.1 }
+    : { shards, stocks: [0, 1, 2, 3, 6, 12], limited: 0.35 }
+  const products = some(chance.between(1, 4), (number) => drawProduct(chance, number + 1, supply, startMillis))
   const ttlsMillis = chance.pick([[60_000], [60_000, 60_000, 1_500], [100, 400, 1_500, 60_000], [50, 3_000]])
   const among = { products, poison: chance.pick([0, 0.05, 0.25]), ttlsMillis }
   const lengthMillis = chance.pick([0, 50, 500, 3000])
-  const instants = Array.from({ length: chance.between(1, 8) }, () => chance.between(0, lengthMillis))
-  const wishes = Array.from({ length: chance.between(3, 14) }, (_, at) =>
-    drawWish(chance, among, chance.pick(callerIds), `key ${at}`),
+  const instants = some(chance.between(1, 8), () => chance.between(0, lengthMillis))
+  const wishes = some(chance.between(3, 14), (number) =>
+    drawWish(chance, among, chance.pick(callerIds), `key ${number}`),
   )
-  const isHasty = chance.happens(0.4)
-  const visits = Array.from({ length: chance.between(4, 26) }, (): Visit => {
-    const wish = chance.pick(wishes)
-    const isAltered = chance.happens(0.06)
-    return {
-      atMillis: chance.pick(instants),
-      wish: isAltered ? drawWish(chance, among, wish.caller, wish.key) : wish,
-      patienceMillis: isHasty && chance.happens(0.4) ? chance.pick([0, 1, 5, 40, 200, 900]) : null,
-      deadlineMillis: chance.pick([0, 60, 300, 1500, 5000]),
-      retriesMax: chance.pick([0, 1, 3]),
-      goesToSecond: chance.happens(0.5),
-    }
-  })
-  const deliveries = Array.from({ length: chance.below(5) }, (_, at): Delivery => {
-    const { productId } = chance.pick(products)
-    const delta = chance.pick([-3, -1, 1, 2, 4])
-    const key = `movement ${chance.happens(0.2) ? 0 : at}`
-    const movement = {
-      caller: chance.pick(callerIds),
-      key,
-      fingerprint: fingerprintOf([productId, delta]),
-      productId,
-      delta,
-    }
-    const kind = delta > 0 ? "received" : "writtenOff"
-    return {
-      atMillis: chance.pick(instants),
-      movement: { ...movement, kind, reason: null },
-      retriesMax: chance.pick([0, 2]),
-    }
-  })
-  const patience = (): number | null => (isHasty && chance.happens(0.4) ? chance.pick([0, 1, 5, 40, 200, 900]) : null)
-  const regrets = Array.from({ length: chance.pick([0, 2, 8]) }, (): Regret => {
-    const atMillis = chance.happens(0.5) ? chance.pick(instants) : chance.between(0, lengthMillis + 300)
-    const times = chance.pick([1, 1, 2])
-    return { atMillis, isOwner: chance.happens(0.85), times, patienceMillis: patience() }
-  })
+  const deadlinesMillis = chance.pick([
+    [0, 60, 300, 1500, 5000],
+    [1500, 5000],
+  ])
+  const day = { ...among, lengthMillis, instants, wishes, isHasty: chance.happens(0.4), deadlinesMillis }
   const drawChange = drawChanges(chance, startMillis)
-  const edits = Array.from({ length: chance.pick([0, 1, 3, 7, 14]) }, (): Edit => {
-    const change = drawChange()
-    const of = chance.pick(["seen", "seen", "any", "stale"] as const)
-    const { productId } = chance.pick(products)
-    return { atMillis: chance.pick(instants), productId, change, of, retriesMax: chance.pick([0, 2]) }
-  })
-  const tabs = Array.from({ length: chance.pick([0, 0, 5, 12]) }, (_, at): Tab => {
-    const atMillis = chance.pick(instants)
-    const caller = callerIds[chance.below(2)] ?? chance.pick(callerIds)
-    if (at < 2 || chance.happens(0.4)) return { atMillis, caller, lines: drawLines(chance, products) }
-    return {
-      atMillis,
-      caller,
-      key: `cart ${chance.below(3)}`,
-      patienceMillis: patience(),
-      deadlineMillis: chance.pick([300, 1500, 5000]),
-      retriesMax: chance.pick([0, 1, 3]),
-      goesToSecond: chance.happens(0.5),
-    }
-  })
-  return { shards, products, visits, deliveries, regrets, edits, tabs }
+  return {
+    shards,
+    products,
+    visits: some(chance.between(3, 20), () => doubled(chance, drawVisit(chance, day))).flat(),
+    deliveries: some(chance.below(5), (number) => drawDelivery(chance, day, number)),
+    regrets: some(chance.pick([0, 2, 8]), () => drawRegret(chance, day)),
+    edits: some(chance.pick([0, 1, 3, 7, 14]), () => drawEdit(chance, day, drawChange)),
+    tabs: some(chance.pick([0, 0, 5, 12]), (number) => {
+      const tab = drawTab(chance, day, number)
+      return "lines" in tab ? [tab] : doubled(chance, tab)
+    }).flat(),
+  }
 }
 
 /** Ids that nobody else of this run has. */

@@ -104,11 +104,11 @@ export const simulate = (seed: number, modules: Modules = realModules): Report =
   }
   const history = new History((submission) => judged(() => auditor.onAnswer(submission, ledger)))
   const ledger: Ledger = new Ledger(database, history, first, judged, () => auditor.onApplied(ledger))
-  const company = swarm.pick<Company>(["none", "none", "rival", "forwarder", "restart"])
+  const company = swarm.pick<Company>(["none", "rival", "forwarder", "restart"])
   const settings = {
     shards: shop.shards,
-    mailboxSize: swarm.pick([1, 3, 8, 64]),
-    batchSizeMax: swarm.pick([1, 2, 5, 64]),
+    mailboxSize: swarm.pick([1, 8, 64, 64]),
+    batchSizeMax: swarm.pick([1, 5, 64, 64]),
     lingerMillis: swarm.pick([0, 0, 0, 10]),
   }
   const start = Effect.fnUntraced(function* (name: string, serving: Node["inventory"] | null) {
