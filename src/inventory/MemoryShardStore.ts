@@ -197,7 +197,8 @@ export const make = (database: MemoryDatabase): ShardStore["Service"] => {
         ),
       ),
     expiredHolds: (shard, sizeMax) => read(database, (atMillis) => readExpiredHolds(tables, shard, sizeMax, atMillis)),
-    expiredOrders: (shard, sizeMax) => read(database, (atMillis) => readExpiredOrders(tables, shard, sizeMax, atMillis)),
+    expiredOrders: (shard, sizeMax) =>
+      read(database, (atMillis) => readExpiredOrders(tables, shard, sizeMax, atMillis)),
     endableOrder: (orderId) => read(database, (atMillis) => readEndableOrder(tables, orderId, atMillis)),
     pendingReturns: (shard, sizeMax) => read(database, () => readPendingReturns(tables, shard, sizeMax)),
   })

@@ -8,7 +8,8 @@
 import { PgTypes } from "@effect/sql-pg"
 import { Effect, Layer, Result } from "effect"
 import type { OrderId, ProductId, Shard, StockMovementId } from "../domain/ids.ts"
-import { commitStatement, mayLeaveOrdersOut, voidStatement } from "./commitStatement.ts"
+import { mayLeaveOrdersOut } from "./commitOrders.ts"
+import { commitStatement, voidStatement } from "./commitStatement.ts"
 import * as reads from "./shardReads.ts"
 import type { BatchWrite } from "../domain/batch.ts"
 import {

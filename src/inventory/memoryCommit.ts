@@ -5,7 +5,15 @@
  * Must stay true: nothing here is decided again that the planner decided; stock moves only for rows inserted or deleted
  * by this very batch, in one step a product, and the checks of the tables have the last word.
  */
-import { type Customer, type HeldPart, keyName, type Release, type Restock, type Return, unitsName } from "../domain/commands.ts"
+import {
+  type Customer,
+  type HeldPart,
+  keyName,
+  type Release,
+  type Restock,
+  type Return,
+  unitsName,
+} from "../domain/commands.ts"
 import type { OrderId, ProductId, Shard, StockMovementId } from "../domain/ids.ts"
 import { customerOf, holdKey, type HoldRow, type MemoryTables, violation } from "./memoryTables.ts"
 import type { AmendmentWrite, BatchWrite, EndingWrite, HoldExtension, HoldWrite, OrderWrite } from "../domain/batch.ts"

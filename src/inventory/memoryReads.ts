@@ -30,12 +30,7 @@ export const readLease = (tables: MemoryTables, shard: Shard): Lease => {
   return { epoch: row.epoch, batch: row.batch }
 }
 
-export const readFacts = (
-  tables: MemoryTables,
-  shard: Shard,
-  request: FactsRequest,
-  atMillis: number,
-): FactsRead => {
+export const readFacts = (tables: MemoryTables, shard: Shard, request: FactsRequest, atMillis: number): FactsRead => {
   const wanted = new Set(request.holds.map(holdName))
   const heldUnits = new Map<ProductId, number>()
   for (const { productId, quantity } of tables.holds.all()) {

@@ -7,7 +7,15 @@ import type { Customer, Release, Return } from "../domain/commands.ts"
 import type { OrderId, ProductId, Shard } from "../domain/ids.ts"
 import type { OrderStatus } from "../domain/order.ts"
 import type { KnownHold, ProductState } from "../domain/batch.ts"
-import type { CustomerUnits, EndableOrder, FactsRequest, KeyName, KnownMovement, KnownOrder, Lease } from "./ShardStore.ts"
+import type {
+  CustomerUnits,
+  EndableOrder,
+  FactsRequest,
+  KeyName,
+  KnownMovement,
+  KnownOrder,
+  Lease,
+} from "./ShardStore.ts"
 import { type SqlParameters, type Statement, statement } from "./sqlParameters.ts"
 
 export interface InspectionRow extends Lease {
@@ -51,7 +59,8 @@ export interface FactsRow {
 }
 
 /** A reservation whose time is over counts as expired, whether or not the sweeper has been there. */
-const statusNow = "case when o.status = 'reserved' and o.expires_at <= clock_timestamp() then 'expired' else o.status end"
+const statusNow =
+  "case when o.status = 'reserved' and o.expires_at <= clock_timestamp() then 'expired' else o.status end"
 
 /** Everything asked for and the lease, in one statement and so of one moment; what was not asked for is null. */
 export const facts = (shard: Shard, request: FactsRequest): Statement =>
