@@ -20,7 +20,7 @@ import {
   unitsOf,
   type Writer,
 } from "./selling.ts"
-import type { ProductToSell } from "./StoreUnderTest.ts"
+import { channel, type ProductToSell } from "./StoreUnderTest.ts"
 import { onBothStores, writerOf } from "./suite.ts"
 
 const unitsRead = Effect.fnUntraced(function* (
@@ -57,18 +57,22 @@ onBothStores("units", (behaves) => {
   )
 
   behaves(
-    "a customer of a channel is not the account of the same name",
+    "a customer of a channel is not the account of the same name, nor the channel, and has its own units back",
     Effect.gen(function* () {
-      const lamp = yield* sell({ stocked: 20 })
+      const lamp = yield* sell({ stocked: 20, limitPerCustomer: 9 })
+      const chair = yield* sell({ stocked: 20 })
       const writer = yield* writerOf(0)
-      yield* writer.write({
-        orders: [
-          order([[lamp, 1]], { customerRef: "eve" }),
-          order([[lamp, 2]], { customerRef: ann }),
-          order([[lamp, 4]]),
-        ],
-      })
-      assert.deepStrictEqual(yield* unitsRead(writer, lamp, "ref:eve", `ref:${ann}`, ann, "ref:adam"), [1, 2, 4, 0])
+      for (const product of [lamp, chair]) {
+        const eves = order([[product, 1]], { customerRef: "eve" })
+        yield* writer.write({
+          orders: [eves, order([[product, 2]], { customerRef: ann }), order([[product, 4]])],
+        })
+        const customers = ["ref:eve", `ref:${ann}`, ann, channel, "ref:adam"]
+        assert.deepStrictEqual(yield* unitsRead(writer, product, ...customers), [1, 2, 4, 0, 0])
+        yield* writer.write({ endings: [cancel(eves, product)] })
+        assert.deepStrictEqual(yield* unitsRead(writer, product, ...customers), [0, 2, 4, 0, 0])
+      }
+      assert.deepStrictEqual([yield* unitsOf(lamp, "ref:eve"), yield* unitsOf(chair, "ref:eve")], [0, null])
     }),
   )
 
