@@ -6,7 +6,6 @@ import { PgClient } from "@effect/sql-pg"
 import { Clock, Effect } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { Carts } from "../../src/carts/Carts.ts"
-import type { CommandError } from "../../src/inventory/mailboxEntry.ts"
 import type { ProductChange } from "../../src/domain/commands.ts"
 import { CallerId, type OrderId, type ProductId } from "../../src/domain/ids.ts"
 import { OrderCoordinator, type OrderRequest } from "../../src/inventory/OrderCoordinator.ts"
@@ -95,7 +94,7 @@ const checkingOut = Effect.fnUntraced(function* (
       orders.checkout(accountBuyer(account), { idempotencyKey: SecureRandom.uuidV7Unsafe(), expectedTotal: null }),
     ).pipe(
       Effect.map((outcome) => (outcome._tag === "Placed" ? [outcome.order.id] : [])),
-      Effect.catch((error: CommandError) => (error._tag === "Busy" ? Effect.succeed([]) : Effect.fail(error))),
+      Effect.catchTag("Busy", () => Effect.succeed([])),
     )
     const [one, other] = yield* Effect.all([tab, tab, isEdited ? fill : Effect.void], { concurrency: "unbounded" })
     rounds.push({ isEdited, sold: [...one, ...other] })
