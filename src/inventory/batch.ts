@@ -191,11 +191,13 @@ const applied = Effect.fnUntraced(function* (
   const again: Array<Entry> = []
   const due: Array<{ entry: Entry; answer: Reply }> = []
   for (const [at, answered] of answers.entries()) {
-    const decidedOnAGuess = at > surprisedAt && answered.answer._tag === "Refused" && !answered.entry.isPlannedAgain
-    if (decidedOnAGuess) {
-      answered.entry.isPlannedAgain = true
-      again.push(answered.entry)
-    } else due.push(answered)
+    const { answer, entry } = answered
+    const isRefused = answer._tag === "Refused" && answer.refusal.code !== "idempotency_key_reused"
+    const isGuess = at > surprisedAt && isRefused && planned.decisions[at]?._tag === "Answered"
+    // Once more for each; who meets another surprise then is not refused for what nobody took.
+    if (isGuess && !entry.isPlannedAgain) again.push(entry)
+    else due.push(isGuess ? { entry, answer: new Busy() } : answered)
+    if (isGuess) entry.isPlannedAgain = true
   }
   run.state.apply(result, planned.expected, !isSurprise)
   run.state.forget(planned.write.amendments.map((amendment) => amendment.productId))

@@ -283,6 +283,27 @@ describe("trouble", () => {
     }).pipe(quiet),
   )
 
+  it.effect("nobody is refused for units that one checkout after the other turned out not to take", () =>
+    Effect.gen(function* () {
+      const { available, database, offer, order, product } = yield* startOneShard({ stocked: 1 })
+      const gate = gateBefore(database)
+      yield* gate.close
+      const first = yield* offer(amend(product, { paused: false }))
+      yield* settle
+      const stale = [1, 2].map(() => {
+        const checkout = order(1, { cartVersion: 1 })
+        for (let edit = 0; edit < 2; edit++) database.putCart(checkout.caller, checkout.lines)
+        return checkout
+      })
+      const wanted = order()
+      const fibers = yield* Effect.forEach([...stale, wanted], (command) => offer(command))
+      yield* gate.open
+      assert.deepStrictEqual(yield* tagsOf([first, ...fibers]), ["Amended", "CartChanged", "CartChanged", "Busy"])
+      assert.strictEqual(available(), 1)
+      assert.strictEqual(yield* Fiber.join(yield* offer({ ...wanted, orderId: order().orderId })), "Accepted")
+    }),
+  )
+
   it.effect("revoked it answers busy at once, granted it goes on with what the rows say", () =>
     Effect.gen(function* () {
       const { actor, grant, offer, order, product } = yield* startOneShard({ stocked: 1 })
