@@ -121,24 +121,26 @@ const sold = (parameters: SqlParameters, wanted: ReadonlyArray<OrderWrite>, isCo
 export const endings = (parameters: SqlParameters, wanted: ReadonlyArray<EndingWrite>): ReadonlyArray<string> => {
   const rows = wanted.flatMap(({ lines, orderId }) => lines.map((line) => ({ orderId, line })))
   return [
-    `ended as (
-  update orders o set status = w.status
-  from lease
-  cross join unnest(${parameters.uuids(wanted.map((ending) => ending.orderId))}, ${parameters.texts(wanted.map((ending) => ending.status))},
-    ${parameters.integers(wanted.map((ending) => ending.lines.length))}) as w (id, status, lines)
-  where o.id = w.id and o.home_shard = lease.shard and o.status = 'reserved'
-    and (w.status = 'expired') = (o.expires_at <= lease.at)
-    and w.lines = (select count(*) from order_lines l where l.order_id = o.id)
-  returning o.id, o.status, coalesce('ref:' || o.customer_ref, o.caller::text) as customer
-)`,
-    `given_back as materialized (
-  select l.order_id, l.product_id, l.quantity, ended.customer, w.shard, w.return_id, w.shard = lease.shard as is_home
+    `ending as materialized (
+  select l.order_id, l.product_id, l.quantity, w.shard, w.return_id, w.shard = lease.shard as is_home
   from lease
   cross join unnest(${parameters.uuids(rows.map((row) => row.orderId))}, ${parameters.uuids(rows.map((row) => row.line.productId))},
     ${parameters.integers(rows.map((row) => row.line.shard))}, ${parameters.uuids(rows.map((row) => row.line.returnId))})
     as w (order_id, product_id, shard, return_id)
-  join ended on ended.id = w.order_id
   join order_lines l on l.order_id = w.order_id and l.product_id = w.product_id
+)`,
+    `ended as (
+  update orders o set status = w.status
+  from lease
+  cross join unnest(${parameters.uuids(wanted.map((row) => row.orderId))}, ${parameters.texts(wanted.map((row) => row.status))}) as w (id, status)
+  join (select order_id, count(*) as lines from ending group by order_id) as known on known.order_id = w.id
+  where o.id = w.id and o.home_shard = lease.shard and o.status = 'reserved'
+    and (w.status = 'expired') = (o.expires_at <= lease.at)
+    and known.lines = (select count(*) from order_lines l where l.order_id = o.id)
+  returning o.id, o.status, coalesce('ref:' || o.customer_ref, o.caller::text) as customer
+)`,
+    `given_back as materialized (
+  select e.*, ended.customer from ending e join ended on ended.id = e.order_id
 )`,
     `sent_back as (
   insert into pending_returns (id, shard, product_id, order_id, customer, quantity, created_at)

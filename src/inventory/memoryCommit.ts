@@ -188,11 +188,11 @@ const endOrder = ({ atMillis, available, tables, units, write }: Progress, endin
   if (order === undefined || order.homeShard !== write.shard || order.status !== "reserved") return false
   if ((status === "expired") !== order.expiresAtMillis <= atMillis) return false
   const rows = tables.linesOf(orderId)
-  if (rows.length !== lines.length) return false
+  const endings = new Map(lines.map((line) => [line.productId, line]))
+  if (!rows.every((row) => endings.has(row.productId))) return false
   tables.orders.put({ ...order, status })
   tables.orderKeys.put({ ...order, status })
   const customer = customerOf(order)
-  const endings = new Map(lines.map((line) => [line.productId, line]))
   for (const { productId, quantity } of rows) {
     const line = endings.get(productId)
     if (line === undefined) continue

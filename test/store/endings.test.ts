@@ -126,9 +126,9 @@ onBothStores("endings", (behaves) => {
   )
 
   behaves(
-    "only its home ends an order, and only with all of its lines",
+    "only its home ends an order, and only with all of its lines and no other",
     Effect.gen(function* () {
-      const [lamp, chair] = [yield* sell(), yield* sell()]
+      const [lamp, chair, table] = [yield* sell(), yield* sell(), yield* sell()]
       const [home, elsewhere] = [yield* writerOf(0), yield* writerOf(1)]
       const placed = order([
         [lamp, 1],
@@ -139,6 +139,7 @@ onBothStores("endings", (behaves) => {
       assert.deepStrictEqual((yield* elsewhere.write({ endings: [cancel(placed, lamp, chair)] })).unended, [orderId])
       assert.deepStrictEqual((yield* home.write({ endings: [cancel(placed, lamp)] })).unended, [orderId])
       assert.deepStrictEqual((yield* home.write({ endings: [cancel(placed)] })).unended, [orderId])
+      assert.deepStrictEqual((yield* home.write({ endings: [cancel(placed, lamp, table)] })).unended, [orderId])
       const unknown = order([[lamp, 1]])
       const strange = yield* home.write({ endings: [cancel(unknown, lamp)] })
       assert.deepStrictEqual([strange.unended, strange.stock], [[unknown.command.orderId], []])
