@@ -59,8 +59,11 @@ export const orderDeadlineDefaultMillis = 5_000
 export const orderDeadlineMaxMillis = 15_000
 /** What a hold outlives: the longest order deadline, twice, so that no live order loses its hold. */
 export const holdTtlMillis = 30_000
-/** How often the sweeper looks for holds nobody consumed and for returns nobody applied. */
-export const sweepIntervalMillis = 1_000
+/**
+ * How often the sweeper looks for reservations and holds past their time, and for returns nobody applied: stock is back
+ * two looks and a commit later at most, within 2 s.
+ */
+export const sweepIntervalMillis = 500
 /** Holds or returns that one sweep hands to one shard. */
 export const sweepSizeMax = 500
 
