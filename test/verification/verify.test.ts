@@ -16,7 +16,7 @@ layer(databases, { excludeTestServices: true })("verify of a database without an
     Effect.gen(function* () {
       const results = yield* verify()
       assert.deepStrictEqual(yield* violated, [])
-      assert.strictEqual(results.length, 31)
+      assert.strictEqual(results.length, 32)
       for (const { checked, examples } of results)
         assert.deepStrictEqual({ checked, examples }, { checked: 0, examples: [] })
     }),
@@ -397,6 +397,11 @@ const damages: ReadonlyArray<readonly [rule: string, what: string, damage: Damag
           insert into cart_lines (account_id, product_id, quantity, unit_price, added_at)
           select account_id, gen_random_uuid(), 1, 1, now() from carts, generate_series(1, 100)`,
       ),
+  ],
+  [
+    "shelves_follow_products",
+    "a product on the shelf that is archived",
+    ({ limited }, sql) => sql`update stock set archived = true where product_id = ${limited}::uuid`,
   ],
 ]
 
