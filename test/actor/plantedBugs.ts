@@ -286,16 +286,6 @@ ${beforeCommit}`,
     ],
   },
   {
-    name: "held for other lines than the cart has now",
-    patches: [
-      {
-        file: "inventory/fingerprint.ts",
-        find: `fingerprintOf(["checkout", pairs(lines)])`,
-        put: `fingerprintOf(["checkout", lines.length * 0])`,
-      },
-    ],
-  },
-  {
     name: "an edit seen by orders ahead of it",
     patches: [
       inPlanner(
@@ -353,6 +343,10 @@ ${beforeCommit}`,
         "countsUnits: limitPerCustomer !== null,",
       ),
     ],
+  },
+  {
+    name: "refused for units that nobody took after all",
+    patches: [inBatch("due.push(isGuess ? { entry, answer: new Busy() } : answered)", "due.push(answered)")],
   },
   {
     name: "the loop ended by a defect in its recovery",

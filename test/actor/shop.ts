@@ -208,11 +208,20 @@ const drawEdit = (chance: Chance, { instants, products }: Day, drawChange: () =>
   retriesMax: chance.pick([0, 2]),
 })
 
+/** A cart is filled anew. */
+const drawFilling = (
+  chance: Chance,
+  { products }: Day,
+  { atMillis, caller }: Pick<Tab, "atMillis" | "caller">,
+): Tab => {
+  return { atMillis, caller, lines: drawLines(chance, products) }
+}
+
 /** Two callers have carts; the first tabs fill them. */
 const drawTab = (chance: Chance, day: Day, number: number): Tab => {
   const atMillis = chance.pick(day.instants)
   const caller = callerIds[chance.below(2)] ?? chance.pick(callerIds)
-  if (number < 2 || chance.happens(0.4)) return { atMillis, caller, lines: drawLines(chance, day.products) }
+  if (number < 2 || chance.happens(0.4)) return drawFilling(chance, day, { atMillis, caller })
   return {
     atMillis,
     caller,
@@ -262,7 +271,9 @@ export const drawShop = (chance: Chance, startMillis: number): Shop => {
     edits: some(chance.pick([0, 1, 3, 7, 14]), () => drawEdit(chance, day, drawChange)),
     tabs: some(chance.pick([0, 0, 5, 12]), (number) => {
       const tab = drawTab(chance, day, number)
-      return "lines" in tab ? [tab] : doubled(chance, tab)
+      if ("lines" in tab) return [tab]
+      const [one = tab, other] = doubled(chance, tab)
+      return other === undefined ? [one] : [one, drawFilling(chance, day, tab), other]
     }).flat(),
   }
 }
