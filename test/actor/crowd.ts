@@ -12,7 +12,16 @@ import type { Auditor } from "./auditor.ts"
 import type { Chance } from "./chance.ts"
 import { answerOf, type Attempt, type Cancellation, type History } from "./history.ts"
 import type { Node } from "./node.ts"
-import { callerIds, type Delivery, type Edit, type Ids, type Regret, type Tab, type Visit } from "./shop.ts"
+import {
+  callerIds,
+  type Delivery,
+  type Edit,
+  fingerprintOf,
+  type Ids,
+  type Regret,
+  type Tab,
+  type Visit,
+} from "./shop.ts"
 
 export interface Place {
   readonly chance: Chance
@@ -132,12 +141,20 @@ export const regretting = Effect.fnUntraced(function* (place: Place, regret: Reg
   if (leftMillis < 5_000 && chance.happens(0.5)) yield* Effect.sleep(leftMillis + chance.pick([-20, -1, 0, 1]))
   const caller = regret.isOwner ? order.caller : chance.pick(callerIds)
   const once = cancelling(place, order, caller, regret.patienceMillis)
-  const follow = regret.follower === null ? Effect.void : visiting(place, regret.follower)
+  const follow = regret.follower === null ? Effect.void : visiting(place, following(place, regret.follower, order))
   yield* Effect.all([follow, ...Array.from({ length: regret.times }, () => once)], {
     concurrency: "unbounded",
     discard: true,
   })
 })
+
+/** The same visitor, who wants what the order has. */
+const following = ({ database }: Place, visit: Visit, { orderId }: OrderRow): Visit => {
+  const lines = database.tables.linesOf(orderId).map(({ productId, quantity }) => ({ productId, quantity }))
+  const fingerprint = fingerprintOf(lines)
+  const names = { key: `after ${orderId}`, fingerprint, holdFingerprint: fingerprint, expectedTotal: null }
+  return { ...visit, wish: { ...visit.wish, ...names, lines, reservationTtlMillis: 60_000 } }
+}
 
 const cancelling = Effect.fnUntraced(function* (
   place: Place,

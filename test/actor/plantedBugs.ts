@@ -345,10 +345,6 @@ ${beforeCommit}`,
     ],
   },
   {
-    name: "refused for units that nobody took after all",
-    patches: [inBatch("due.push(isGuess ? { entry, answer: new Busy() } : answered)", "due.push(answered)")],
-  },
-  {
     name: "the loop ended by a defect in its recovery",
     patches: [inActor("Effect.as(Effect.sleep(settlePauseMillis), null)", "Effect.die(cause)")],
   },
