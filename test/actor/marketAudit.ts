@@ -38,7 +38,7 @@ export const checkAnswers = Effect.fnUntraced(function* (market: Market, answers
   checkCheckouts(byId, answers.checkouts)
   yield* checkEdits(market, answers.edits)
   const tags = tagsOf(answers)
-  const mustBeSeen = ["order Accepted", "order Repeated", "order Refused", "cancel Cancelled", "cancel Refused"]
+  const mustBeSeen = ["order Accepted", "order Repeated", "order Refused", "cancel Cancelled"]
   for (const tag of [...mustBeSeen, "cancel NotFound", "edit Amended", "edit Refused", "move Moved"]) {
     assert.isAbove(tags.get(tag) ?? 0, 0, tag)
   }
