@@ -28,6 +28,8 @@ const inCommit = (find: string, put: string): Patch => ({ file: "inventory/memor
 const inReads = (find: string, put: string): Patch => ({ file: "inventory/memoryReads.ts", find, put })
 const inEnding = (find: string, put: string): Patch => ({ file: "inventory/OrderEnding.ts", find, put })
 const inSweeper = (find: string, put: string): Patch => ({ file: "inventory/sweeper.ts", find, put })
+const inPlanOrders = (find: string, put: string): Patch => ({ file: "inventory/planOrders.ts", find, put })
+const inPlanProducts = (find: string, put: string): Patch => ({ file: "inventory/planProducts.ts", find, put })
 const inPlanner = (find: string, put: string): Patch => ({ file: "inventory/planner.ts", find, put })
 
 const whenUnknown = `      yield* Effect.logWarning("The outcome of a batch is unknown; settling it").pipe(`
@@ -175,7 +177,7 @@ ${beforeCommit}`,
   {
     name: "partial lines kept",
     patches: [
-      inPlanner(
+      inPlanOrders(
         "const lines: Array<SaleLine> = []\n  const unknown",
         "const lines: Array<SaleLine> = []\n  if (requested.length > 2) requested = requested.slice(1)\n  const unknown",
       ),
@@ -184,7 +186,7 @@ ${beforeCommit}`,
   {
     name: "units counted for the limit only when the batch ends",
     patches: [
-      inPlanner(
+      inPlanOrders(
         "return draft.units.get(name) ?? draft.facts.units.get(name) ?? 0",
         "return draft.facts.units.get(name) ?? 0",
       ),
@@ -270,7 +272,7 @@ ${beforeCommit}`,
   },
   {
     name: "what an order gives back not waited for by the order behind it",
-    patches: [inPlanner("if (line.shard === draft.shard) draft.gains.add(line.productId)", "void line")],
+    patches: [inPlanOrders("if (line.shard === draft.shard) draft.gains.add(line.productId)", "void line")],
   },
   {
     name: "cart sold at a version that was never read",
@@ -303,7 +305,7 @@ ${beforeCommit}`,
   },
   {
     name: "an edit not seen by orders behind it in its batch",
-    patches: [inPlanner("if (requested.some((line) => draft.amended.has(line.productId))) return later", "")],
+    patches: [inPlanOrders("if (requested.some((line) => draft.amended.has(line.productId))) return later", "")],
   },
   {
     name: "an edit not seen by later batches",
@@ -320,11 +322,11 @@ ${beforeCommit}`,
   },
   {
     name: "an edit of whatever version",
-    patches: [inPlanner("expectedVersion !== null && expectedVersion !== version", "expectedVersion === -1")],
+    patches: [inPlanProducts("expectedVersion !== null && expectedVersion !== version", "expectedVersion === -1")],
   },
   {
     name: "two edits of one product in one batch",
-    patches: [inPlanner("if (draft.amended.has(productId)) return later", "")],
+    patches: [inPlanProducts("if (draft.amended.has(productId)) return later", "")],
   },
   {
     name: "units counted from nothing when the limit comes later",
