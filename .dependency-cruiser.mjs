@@ -76,8 +76,15 @@ export default {
       name: "planner-is-pure",
       comment: "The planner is a pure function of its arguments: it may import the domain and nothing else.",
       severity: "error",
-      from: { path: "^src/inventory/planner\\.ts$" },
-      to: { pathNot: "^src/domain/" },
+      from: { path: "^src/inventory/shard/(planner|planOrders|planProducts|draft)\\.ts$" },
+      to: { pathNot: "^src/(domain/|inventory/shard/(planOrders|planProducts|draft)\\.ts$)" },
+    },
+    {
+      name: "stores-know-no-actor",
+      comment: "A store does what a batch says; who decided it, and who is answered, it knows nothing of.",
+      severity: "error",
+      from: { path: "^src/inventory/(store|memory)/" },
+      to: { path: "^src/inventory/", pathNot: "^src/inventory/(store|memory)/" },
     },
     {
       name: "domain-is-pure",

@@ -7,7 +7,7 @@ import { PgClient, PgConnection } from "@effect/sql-pg"
 import { Context, Effect, FileSystem, Layer, Redacted } from "effect"
 import { randomBytes } from "node:crypto"
 import { checkDatabase, DatabaseAddress } from "../src/platform/Database.ts"
-import * as EmbeddedPostgres from "../src/platform/embeddedPostgres.ts"
+import * as EmbeddedPostgres from "../src/platform/embedded/embeddedPostgres.ts"
 import { migrate } from "../src/platform/migrations.ts"
 
 const administer = (url: string, statement: string) =>

@@ -5,8 +5,8 @@
  * neighbour) meets each alike; every strategy's books are checked before a number is printed.
  */
 import { Console, Effect, Layer } from "effect"
-import * as PostgresShardStore from "../../src/inventory/PostgresShardStore.ts"
-import { WriterConnections } from "../../src/inventory/writerConnections.ts"
+import * as PostgresShardStore from "../../src/inventory/store/PostgresShardStore.ts"
+import { WriterConnections } from "../../src/inventory/store/writerConnections.ts"
 import { makeMerchant, makeProduct, makeShards } from "../../test/inventory/fixtures.ts"
 import { benchDatabase } from "../benchDatabase.ts"
 import { compare, publish, serverFacts } from "../report.ts"

@@ -5,8 +5,8 @@
  */
 import { Context, Effect, Layer, Option } from "effect"
 import type { CallerId } from "../domain/ids.ts"
-import type { Grant } from "../platform/localBuckets.ts"
-import { TokenBuckets } from "../platform/TokenBuckets.ts"
+import type { Grant } from "../platform/redis/localBuckets.ts"
+import { TokenBuckets } from "../platform/redis/TokenBuckets.ts"
 import { limitedCallersMax } from "./accountBounds.ts"
 import { tooManyRequests, type TooManyRequests } from "./accountRefusals.ts"
 

@@ -8,7 +8,7 @@ import { SecureRandom } from "effect/crypto"
 import { SqlClient, type SqlError } from "effect/sql"
 import { CallerId, SessionId, type AccountId } from "../domain/ids.ts"
 import { busy, type Busy } from "../domain/refusals.ts"
-import { TokenBuckets } from "../platform/TokenBuckets.ts"
+import { TokenBuckets } from "../platform/redis/TokenBuckets.ts"
 import {
   addressFailureRefillMillis,
   addressFailuresBurst,

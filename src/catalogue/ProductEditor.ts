@@ -8,7 +8,7 @@ import { forbidden, notFound, type Forbidden, type NotFound } from "../accounts/
 import { actsFor, type Account } from "../accounts/principal.ts"
 import type { ProductChange } from "../domain/commands.ts"
 import type { ProductId } from "../domain/ids.ts"
-import type { CommandError } from "../inventory/mailboxEntry.ts"
+import type { CommandError } from "../inventory/shard/mailboxEntry.ts"
 import { ProductWriter } from "../inventory/ProductWriter.ts"
 import { CatalogueCache } from "./CatalogueCache.ts"
 import type { EditRefusal } from "./catalogueRefusals.ts"

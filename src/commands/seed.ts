@@ -23,7 +23,7 @@ import { cannotStart } from "../platform/CannotStart.ts"
 import { Configuration } from "../platform/Configuration.ts"
 import * as Database from "../platform/Database.ts"
 import { migrate } from "../platform/migrations.ts"
-import { TokenBuckets } from "../platform/TokenBuckets.ts"
+import { TokenBuckets } from "../platform/redis/TokenBuckets.ts"
 import { demoAccounts, demoMerchantName, demoProducts } from "./demoCatalogue.ts"
 
 type DemoRole = keyof typeof demoAccounts

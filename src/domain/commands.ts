@@ -188,8 +188,7 @@ export type CancelOutcome =
 
 export type AmendOutcome =
   /** As it is now; archiving what is archived changes nothing. */
-  | { readonly _tag: "Amended"; readonly version: number }
-  | { readonly _tag: "Refused"; readonly refusal: AmendRefusal }
+  { readonly _tag: "Amended"; readonly version: number } | { readonly _tag: "Refused"; readonly refusal: AmendRefusal }
 
 interface Done {
   readonly _tag: "Done"

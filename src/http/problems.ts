@@ -18,7 +18,7 @@ import {
   outcomeUnknown,
   type Unavailable,
 } from "../domain/refusals.ts"
-import type { CommandError } from "../inventory/mailboxEntry.ts"
+import type { CommandError } from "../inventory/shard/mailboxEntry.ts"
 import type { Problem } from "./contract/problem.ts"
 import { etagOf } from "./entityTags.ts"
 import { isoTime } from "./isoTime.ts"

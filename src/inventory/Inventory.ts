@@ -7,9 +7,9 @@
 import { Context, Effect, Layer } from "effect"
 import type { Command, OutcomeOf } from "../domain/commands.ts"
 import type { Shard } from "../domain/ids.ts"
-import { Busy, type CommandError } from "./mailboxEntry.ts"
-import * as ShardActor from "./ShardActor.ts"
-import { type Lease, ShardStore } from "./ShardStore.ts"
+import { Busy, type CommandError } from "./shard/mailboxEntry.ts"
+import * as ShardActor from "./shard/ShardActor.ts"
+import { type Lease, ShardStore } from "./store/ShardStore.ts"
 
 export interface InventorySettings extends ShardActor.ShardActorSettings {
   readonly shards: number

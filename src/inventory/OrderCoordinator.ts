@@ -22,9 +22,9 @@ import { AttemptId, type ProductId, type Shard } from "../domain/ids.ts"
 import type { RequestedLine } from "../domain/order.ts"
 import type { OrderRefusal } from "../domain/refusals.ts"
 import { Inventory } from "./Inventory.ts"
-import { Busy, type CommandError } from "./mailboxEntry.ts"
+import { Busy, type CommandError } from "./shard/mailboxEntry.ts"
 import { ShardDirectory } from "./ShardDirectory.ts"
-import { ShardStore } from "./ShardStore.ts"
+import { ShardStore } from "./store/ShardStore.ts"
 
 /** An order as its caller asked for it: every line, whichever shard it belongs to. */
 export interface OrderRequest extends Omit<Reserve, "_tag" | "held"> {

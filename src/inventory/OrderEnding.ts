@@ -11,8 +11,8 @@ import { SecureRandom } from "effect/crypto"
 import type { CancelOutcome, EndingLine, EndingOrder } from "../domain/commands.ts"
 import type { CallerId, OrderId, Shard } from "../domain/ids.ts"
 import { Inventory } from "./Inventory.ts"
-import { Busy, type CommandError } from "./mailboxEntry.ts"
-import { type EndableOrder, ShardStore } from "./ShardStore.ts"
+import { Busy, type CommandError } from "./shard/mailboxEntry.ts"
+import { type EndableOrder, ShardStore } from "./store/ShardStore.ts"
 
 export class OrderEnding extends Context.Service<
   OrderEnding,

@@ -7,7 +7,7 @@ import { SecureRandom } from "effect/crypto"
 import type { AmendOutcome, Command, OutcomeOf, ProductChange, Restock, RestockOutcome } from "../domain/commands.ts"
 import { type ProductId, StockMovementId } from "../domain/ids.ts"
 import { Inventory } from "./Inventory.ts"
-import { Busy, type CommandError } from "./mailboxEntry.ts"
+import { Busy, type CommandError } from "./shard/mailboxEntry.ts"
 import { ShardDirectory } from "./ShardDirectory.ts"
 
 export class ProductWriter extends Context.Service<

@@ -5,10 +5,10 @@
 import { Context, Effect, Layer } from "effect"
 import { shardDirectoryMax } from "../domain/bounds.ts"
 import type { ProductId, Shard } from "../domain/ids.ts"
-import { StoreUnreachable } from "./ShardStore.ts"
+import { StoreUnreachable } from "./store/ShardStore.ts"
 import { PgTypes } from "@effect/sql-pg"
-import { statement } from "./sqlParameters.ts"
-import { WriterConnections } from "./writerConnections.ts"
+import { statement } from "./store/sqlParameters.ts"
+import { WriterConnections } from "./store/writerConnections.ts"
 
 interface PlaceRow {
   readonly productId: ProductId

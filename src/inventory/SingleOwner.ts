@@ -11,7 +11,7 @@ import { hostname } from "node:os"
 import { type CannotStart, cannotStart } from "../platform/CannotStart.ts"
 import { DatabaseAddress } from "../platform/Database.ts"
 import { Inventory } from "./Inventory.ts"
-import { ShardStore } from "./ShardStore.ts"
+import { ShardStore } from "./store/ShardStore.ts"
 
 /** Any number, as long as nobody else uses it in this database: "hedonify" in ASCII. */
 const ownerLock = 0x6865646f6e696679n

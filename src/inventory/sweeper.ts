@@ -8,9 +8,9 @@ import { orderDeadlineDefaultMillis, sweepIntervalMillis, sweepSizeMax } from ".
 import type { Command } from "../domain/commands.ts"
 import type { Shard } from "../domain/ids.ts"
 import { Inventory } from "./Inventory.ts"
-import type { CommandError } from "./mailboxEntry.ts"
+import type { CommandError } from "./shard/mailboxEntry.ts"
 import { OrderEnding } from "./OrderEnding.ts"
-import { ShardStore, type StoreUnreachable } from "./ShardStore.ts"
+import { ShardStore, type StoreUnreachable } from "./store/ShardStore.ts"
 
 export const sweeper = Layer.effectDiscard(
   Effect.gen(function* () {

@@ -12,7 +12,7 @@ import type { CallerId } from "../domain/ids.ts"
 import type { Money } from "../domain/money.ts"
 import type { CheckoutRefusal, OrderRefusal } from "../domain/refusals.ts"
 import { checkoutFingerprint, checkoutHoldFingerprint } from "../inventory/fingerprint.ts"
-import { Busy, type CommandError, OutcomeUnknown } from "../inventory/mailboxEntry.ts"
+import { Busy, type CommandError, OutcomeUnknown } from "../inventory/shard/mailboxEntry.ts"
 import type { OrderReads } from "./orderReads.ts"
 import type { Buyer, makePlacing, OrderSettings, Placed } from "./placing.ts"
 

@@ -9,7 +9,7 @@ import { pooledSilenceMaxMillis } from "../domain/bounds.ts"
 import type { CallerId, OrderId } from "../domain/ids.ts"
 import type { Order, OrderLine, OrderStatus } from "../domain/order.ts"
 import { pageOf } from "../domain/page.ts"
-import { Busy } from "../inventory/mailboxEntry.ts"
+import { Busy } from "../inventory/shard/mailboxEntry.ts"
 
 export interface OrderFilter {
   readonly status: OrderStatus | null

@@ -11,7 +11,7 @@ import { type CallerId, OrderId } from "../domain/ids.ts"
 import type { Money } from "../domain/money.ts"
 import type { Order, OrderLine, RequestedLine } from "../domain/order.ts"
 import type { OrderRefusal } from "../domain/refusals.ts"
-import { Busy, type CommandError } from "../inventory/mailboxEntry.ts"
+import { Busy, type CommandError } from "../inventory/shard/mailboxEntry.ts"
 import type { CoordinatedOutcome, OrderCoordinator } from "../inventory/OrderCoordinator.ts"
 import type { OrderReads } from "./orderReads.ts"
 

@@ -7,7 +7,7 @@ import { PgClient, PgConnection } from "@effect/sql-pg"
 import { Context, Duration, Effect, Layer, Option } from "effect"
 import { cannotStart } from "./CannotStart.ts"
 import { Configuration } from "./Configuration.ts"
-import * as EmbeddedPostgres from "./embeddedPostgres.ts"
+import * as EmbeddedPostgres from "./embedded/embeddedPostgres.ts"
 
 /** PostgreSQL 15 is the oldest that the statements of the inventory were tested on. */
 const oldestVersionNumber = 150_000

@@ -4,7 +4,7 @@
  * where the order of the mailbox puts it.
  */
 import type { ProductId } from "../../src/domain/ids.ts"
-import type { MemoryTables, ProductRow } from "../../src/inventory/memoryTables.ts"
+import type { MemoryTables, ProductRow } from "../../src/inventory/memory/memoryTables.ts"
 
 export const stockCount = (productId: ProductId): string => `stock ${productId}`
 export const unitsCount = (productId: ProductId, customer: string): string => `units ${productId} ${customer}`

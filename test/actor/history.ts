@@ -9,7 +9,7 @@ import { Cause, Clock, Effect, Exit, Scheduler } from "effect"
 import type { CancelOutcome, Command, OutcomeOf } from "../../src/domain/commands.ts"
 import type { CallerId, OrderId, Shard } from "../../src/domain/ids.ts"
 import type { Inventory } from "../../src/inventory/Inventory.ts"
-import type { CommandError, Reply } from "../../src/inventory/mailboxEntry.ts"
+import type { CommandError, Reply } from "../../src/inventory/shard/mailboxEntry.ts"
 import type { CoordinatedOutcome, OrderRequest } from "../../src/inventory/OrderCoordinator.ts"
 
 export interface Submission {

@@ -9,7 +9,7 @@ import { assert } from "@effect/vitest"
 import type { AmendmentWrite, BatchWrite } from "../../src/domain/batch.ts"
 import type { Command, PricedLine, Release, Reserve } from "../../src/domain/commands.ts"
 import type { OrderId, ProductId, Shard } from "../../src/domain/ids.ts"
-import type { MemoryDatabase } from "../../src/inventory/MemoryShardStore.ts"
+import type { MemoryDatabase } from "../../src/inventory/memory/MemoryShardStore.ts"
 import {
   type CartRow,
   customerOf,
@@ -18,7 +18,7 @@ import {
   type OrderRow,
   type PendingReturnRow,
   type ProductRow,
-} from "../../src/inventory/memoryTables.ts"
+} from "../../src/inventory/memory/memoryTables.ts"
 import { add, factCount, factsOf, stockCount, unitsCount } from "./counts.ts"
 import type { History, Submission } from "./history.ts"
 

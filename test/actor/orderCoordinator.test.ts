@@ -1,7 +1,7 @@
 /** An order over two shards whose caller hangs up at any moment: whatever became of it, its key answers again. */
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber } from "effect"
-import { MemoryDatabase } from "../../src/inventory/MemoryShardStore.ts"
+import { MemoryDatabase } from "../../src/inventory/memory/MemoryShardStore.ts"
 import { reserve } from "../inventory/fixtures.ts"
 import { Chance } from "./chance.ts"
 import { firstCounts } from "./counts.ts"

@@ -20,17 +20,17 @@ export interface PlantedBug {
   readonly patches: ReadonlyArray<Patch>
 }
 
-const inBatch = (find: string, put: string): Patch => ({ file: "inventory/batch.ts", find, put })
-const inActor = (find: string, put: string): Patch => ({ file: "inventory/ShardActor.ts", find, put })
-const inSettlement = (find: string, put: string): Patch => ({ file: "inventory/settlement.ts", find, put })
+const inBatch = (find: string, put: string): Patch => ({ file: "inventory/shard/batch.ts", find, put })
+const inActor = (find: string, put: string): Patch => ({ file: "inventory/shard/ShardActor.ts", find, put })
+const inSettlement = (find: string, put: string): Patch => ({ file: "inventory/shard/settlement.ts", find, put })
 const inCoordinator = (find: string, put: string): Patch => ({ file: "inventory/OrderCoordinator.ts", find, put })
-const inCommit = (find: string, put: string): Patch => ({ file: "inventory/memoryCommit.ts", find, put })
-const inReads = (find: string, put: string): Patch => ({ file: "inventory/memoryReads.ts", find, put })
+const inCommit = (find: string, put: string): Patch => ({ file: "inventory/memory/memoryCommit.ts", find, put })
+const inReads = (find: string, put: string): Patch => ({ file: "inventory/memory/memoryReads.ts", find, put })
 const inEnding = (find: string, put: string): Patch => ({ file: "inventory/OrderEnding.ts", find, put })
 const inSweeper = (find: string, put: string): Patch => ({ file: "inventory/sweeper.ts", find, put })
-const inPlanOrders = (find: string, put: string): Patch => ({ file: "inventory/planOrders.ts", find, put })
-const inPlanProducts = (find: string, put: string): Patch => ({ file: "inventory/planProducts.ts", find, put })
-const inPlanner = (find: string, put: string): Patch => ({ file: "inventory/planner.ts", find, put })
+const inPlanOrders = (find: string, put: string): Patch => ({ file: "inventory/shard/planOrders.ts", find, put })
+const inPlanProducts = (find: string, put: string): Patch => ({ file: "inventory/shard/planProducts.ts", find, put })
+const inPlanner = (find: string, put: string): Patch => ({ file: "inventory/shard/planner.ts", find, put })
 
 const whenUnknown = `      yield* Effect.logWarning("The outcome of a batch is unknown; settling it").pipe(`
 const nothingHappened = `{ _tag: "Rejected", sqlState: "57000", message: "", numberUsed: false }`
@@ -385,7 +385,7 @@ export const withPlanted = async (bug: PlantedBug, use: (modules: Modules) => vo
       ending: await load("OrderEnding.ts"),
       writer: await load("ProductWriter.ts"),
       sweeper: await load("sweeper.ts"),
-      memory: await load("MemoryShardStore.ts"),
+      memory: await load("memory/MemoryShardStore.ts"),
     })
   } finally {
     rmSync(folder, { recursive: true, force: true })

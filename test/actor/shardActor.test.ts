@@ -4,7 +4,7 @@ import { Effect, Fiber, Logger } from "effect"
 import { TestClock } from "effect/testing"
 import type { Amend, ProductChange } from "../../src/domain/commands.ts"
 import type { ProductId } from "../../src/domain/ids.ts"
-import * as ShardActor from "../../src/inventory/ShardActor.ts"
+import * as ShardActor from "../../src/inventory/shard/ShardActor.ts"
 import { restock } from "../inventory/fixtures.ts"
 import { gateBefore, startOneShard } from "./oneShard.ts"
 

@@ -5,7 +5,7 @@
 import type { ProductChange, Restock } from "../../src/domain/commands.ts"
 import { CallerId, MerchantId, OrderId, ProductId, StockMovementId } from "../../src/domain/ids.ts"
 import type { RequestedLine } from "../../src/domain/order.ts"
-import type { NewProduct } from "../../src/inventory/MemoryShardStore.ts"
+import type { NewProduct } from "../../src/inventory/memory/MemoryShardStore.ts"
 import type { OrderRequest } from "../../src/inventory/OrderCoordinator.ts"
 import type { Chance } from "./chance.ts"
 

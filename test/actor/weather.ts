@@ -3,7 +3,7 @@
  * draws its own mix (swarm testing), since rare faults together find what each alone does not.
  */
 import { Effect } from "effect"
-import type { Attempt, Fate, MemoryDatabase } from "../../src/inventory/MemoryShardStore.ts"
+import type { Attempt, Fate, MemoryDatabase } from "../../src/inventory/memory/MemoryShardStore.ts"
 import type { Chance } from "./chance.ts"
 
 export interface Climate {

@@ -2,9 +2,9 @@
 import { assert, layer } from "@effect/vitest"
 import { Clock, Effect, Layer, Option, Tracer } from "effect"
 import type { Command } from "../../src/domain/commands.ts"
-import * as PostgresShardStore from "../../src/inventory/PostgresShardStore.ts"
-import * as ShardActor from "../../src/inventory/ShardActor.ts"
-import { ShardStore } from "../../src/inventory/ShardStore.ts"
+import * as PostgresShardStore from "../../src/inventory/store/PostgresShardStore.ts"
+import * as ShardActor from "../../src/inventory/shard/ShardActor.ts"
+import { ShardStore } from "../../src/inventory/store/ShardStore.ts"
 import { testDatabase } from "../platform/testDatabase.ts"
 import { balanceOf, hold, makeMerchant, makeProduct, makeShards, newAttempt, reserve, restock } from "./fixtures.ts"
 

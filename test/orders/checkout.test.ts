@@ -7,7 +7,7 @@ import { Carts } from "../../src/carts/Carts.ts"
 import { CallerId, OrderId, ProductId } from "../../src/domain/ids.ts"
 import type { Order } from "../../src/domain/order.ts"
 import { checkoutFingerprint, orderFingerprint } from "../../src/inventory/fingerprint.ts"
-import { Busy } from "../../src/inventory/mailboxEntry.ts"
+import { Busy } from "../../src/inventory/shard/mailboxEntry.ts"
 import { type CheckedOut, makeCheckout } from "../../src/orders/checkout.ts"
 import { accountBuyer, type makePlacing, type ToPlace } from "../../src/orders/placing.ts"
 

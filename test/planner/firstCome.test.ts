@@ -2,7 +2,7 @@
  * First come, first served, and once: what the order of the mailbox and the key of an order decide.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { writes } from "../../src/inventory/planner.ts"
+import { writes } from "../../src/inventory/shard/planner.ts"
 import { bob, chair, ends, lamp, placed, product, reserve, restock, verdicts, world } from "./cases.ts"
 import { planScene } from "./planning.ts"
 import { callerId, orderId } from "./worlds.ts"

@@ -2,7 +2,7 @@
  * A Hold for an order of another shard: its units, its attempts, and what it may take over.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { writes } from "../../src/inventory/planner.ts"
+import { writes } from "../../src/inventory/shard/planner.ts"
 import { chair, ends, hold, lamp, product, release, reserve, rowsOf, verdicts, world } from "./cases.ts"
 import { planScene } from "./planning.ts"
 import { attemptId } from "./worlds.ts"

@@ -6,7 +6,7 @@ import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { statSync } from "node:fs"
 import { DatabaseAddress, DatabaseHealth } from "../../src/platform/Database.ts"
-import * as EmbeddedPostgres from "../../src/platform/embeddedPostgres.ts"
+import * as EmbeddedPostgres from "../../src/platform/embedded/embeddedPostgres.ts"
 
 const dataFolder = Effect.gen(function* () {
   const fileSystem = yield* FileSystem.FileSystem

@@ -3,7 +3,7 @@
  */
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Console, Effect } from "effect"
-import * as EmbeddedPostgres from "../../src/platform/embeddedPostgres.ts"
+import * as EmbeddedPostgres from "../../src/platform/embedded/embeddedPostgres.ts"
 
 EmbeddedPostgres.acquire({ dataFolder: process.argv[2] ?? "", fsync: true }).pipe(
   Effect.andThen(Console.log("held")),

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { makeLocalBuckets } from "../../src/platform/localBuckets.ts"
+import { makeLocalBuckets } from "../../src/platform/redis/localBuckets.ts"
 
 const make = () => makeLocalBuckets({ burst: 3, refillMillis: 1_000, bucketsMax: 2 })
 

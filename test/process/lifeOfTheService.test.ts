@@ -4,7 +4,7 @@ import { assert, layer } from "@effect/vitest"
 import { Context, Effect, Fiber, Layer, type Scope } from "effect"
 import { once } from "node:events"
 import { type OrderAnswer, type OrderRequest, ShopClient } from "../../src/demo/ShopClient.ts"
-import * as EmbeddedPostgres from "../../src/platform/embeddedPostgres.ts"
+import * as EmbeddedPostgres from "../../src/platform/embedded/embeddedPostgres.ts"
 import {
   assertSameOrders,
   assertVerified,

@@ -9,7 +9,7 @@ import { once } from "node:events"
 import { readFileSync } from "node:fs"
 import { createConnection } from "node:net"
 import { fileURLToPath } from "node:url"
-import { isAlive } from "../../src/platform/postgresCluster.ts"
+import { isAlive } from "../../src/platform/embedded/postgresCluster.ts"
 
 const program = fileURLToPath(new URL("../../src/main.ts", import.meta.url))
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Exit, Fiber, Layer } from "effect"
 import { createServer, type Socket } from "node:net"
-import { RedisLink } from "../../src/platform/RedisLink.ts"
+import { RedisLink } from "../../src/platform/redis/RedisLink.ts"
 import { call, newCustomer, newMerchant, newProduct, order, testServerWith } from "../http/testServer.ts"
 import { connected } from "./connected.ts"
 import { redisIsMissing, redisServer } from "./redisServer.ts"

@@ -2,8 +2,8 @@ import { assert, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Logger } from "effect"
 import { TestClock } from "effect/testing"
 import { redisFailuresMax, redisProbeIntervalMillis, redisWaitMaxMillis } from "../../src/domain/bounds.ts"
-import type { RedisFailure } from "../../src/platform/redisConnection.ts"
-import { RedisLink } from "../../src/platform/RedisLink.ts"
+import type { RedisFailure } from "../../src/platform/redis/redisConnection.ts"
+import { RedisLink } from "../../src/platform/redis/RedisLink.ts"
 
 /** A connection that a test plays: what was sent over it, and whether it answers, says no or says nothing. */
 const makeFake = () => {

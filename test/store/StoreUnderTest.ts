@@ -13,7 +13,7 @@ import {
   type Shard,
   StockMovementId,
 } from "../../src/domain/ids.ts"
-import * as MemoryShardStore from "../../src/inventory/MemoryShardStore.ts"
+import * as MemoryShardStore from "../../src/inventory/memory/MemoryShardStore.ts"
 import type {
   BatchRow,
   CartRow,
@@ -23,9 +23,9 @@ import type {
   PendingReturnRow,
   ProductRow,
   StockRow,
-} from "../../src/inventory/memoryTables.ts"
-import * as PostgresShardStore from "../../src/inventory/PostgresShardStore.ts"
-import { type CustomerUnits, ShardStore } from "../../src/inventory/ShardStore.ts"
+} from "../../src/inventory/memory/memoryTables.ts"
+import * as PostgresShardStore from "../../src/inventory/store/PostgresShardStore.ts"
+import { type CustomerUnits, ShardStore } from "../../src/inventory/store/ShardStore.ts"
 import { testDatabase } from "../platform/testDatabase.ts"
 
 export type Store = ShardStore["Service"]

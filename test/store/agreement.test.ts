@@ -7,7 +7,7 @@ import { Effect, Layer } from "effect"
 import * as fc from "fast-check"
 import type { HoldWrite, OrderWrite } from "../../src/domain/batch.ts"
 import type { CallerId } from "../../src/domain/ids.ts"
-import type { Applied } from "../../src/inventory/ShardStore.ts"
+import type { Applied } from "../../src/inventory/store/ShardStore.ts"
 import {
   amend,
   attempt,

@@ -6,9 +6,9 @@
 import { PgConnection } from "@effect/sql-pg"
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import { commitStatement, voidStatement } from "../../src/inventory/commitStatement.ts"
-import * as reads from "../../src/inventory/shardReads.ts"
-import type { Statement } from "../../src/inventory/sqlParameters.ts"
+import { commitStatement, voidStatement } from "../../src/inventory/store/commitStatement.ts"
+import * as reads from "../../src/inventory/store/shardReads.ts"
+import type { Statement } from "../../src/inventory/store/sqlParameters.ts"
 import { DatabaseAddress } from "../../src/platform/Database.ts"
 import {
   amend,

@@ -4,8 +4,8 @@
  */
 import { assert, describe } from "@effect/vitest"
 import { Context, Effect, Fiber, Layer } from "effect"
-import { ShardStore } from "../../src/inventory/ShardStore.ts"
-import * as PostgresShardStore from "../../src/inventory/PostgresShardStore.ts"
+import { ShardStore } from "../../src/inventory/store/ShardStore.ts"
+import * as PostgresShardStore from "../../src/inventory/store/PostgresShardStore.ts"
 import { DatabaseAddress } from "../../src/platform/Database.ts"
 import { lockLease, lockStock, openTransaction, terminate, waitingWriters, writers } from "./contention.ts"
 import * as LossyLink from "./lossyLink.ts"

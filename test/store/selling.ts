@@ -25,7 +25,7 @@ import type {
   LineWrite,
   OrderWrite,
 } from "../../src/domain/batch.ts"
-import type { Applied, FactsRequest, Lease, StoreUnreachable } from "../../src/inventory/ShardStore.ts"
+import type { Applied, FactsRequest, Lease, StoreUnreachable } from "../../src/inventory/store/ShardStore.ts"
 import { channel, type ProductToSell, type Rows, type Store, StoreUnderTest } from "./StoreUnderTest.ts"
 
 /** Two accounts that buy for themselves. */

@@ -4,7 +4,7 @@
  */
 import { assert, layer } from "@effect/vitest"
 import { Effect, type Layer } from "effect"
-import type { Applied, NotApplied, StoreRejected, StoreUnknown } from "../../src/inventory/ShardStore.ts"
+import type { Applied, NotApplied, StoreRejected, StoreUnknown } from "../../src/inventory/store/ShardStore.ts"
 import { booksBalance, type Parts, takeOver, type Writer } from "./selling.ts"
 import { StoreUnderTest } from "./StoreUnderTest.ts"
 

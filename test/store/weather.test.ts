@@ -4,7 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import * as MemoryShardStore from "../../src/inventory/MemoryShardStore.ts"
+import * as MemoryShardStore from "../../src/inventory/memory/MemoryShardStore.ts"
 import { booksBalance, hold, leaseOf, order, release, sell, stockOf, takeOver } from "./selling.ts"
 import { StoreUnderTest } from "./StoreUnderTest.ts"
 

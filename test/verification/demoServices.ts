@@ -8,7 +8,7 @@ import { TokenSecret } from "../../src/accounts/TokenSecret.ts"
 import { CatalogueCache } from "../../src/catalogue/CatalogueCache.ts"
 import { Products } from "../../src/catalogue/Products.ts"
 import { Merchants } from "../../src/merchants/Merchants.ts"
-import { TokenBuckets } from "../../src/platform/TokenBuckets.ts"
+import { TokenBuckets } from "../../src/platform/redis/TokenBuckets.ts"
 
 export const demoServices = Layer.mergeAll(Accounts.layer, Merchants.layer, Products.layer).pipe(
   Layer.provideMerge(Layer.mergeAll(Sessions.layer, CatalogueCache.layerLocal)),

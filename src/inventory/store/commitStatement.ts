@@ -1,0 +1,152 @@
+/**
+ * The one statement of a batch: text and parameters. Its parts are there only where the batch needs them, so the same
+ * kind of batch is always the same text, and PostgreSQL plans it once a connection.
+ *
+ * Must stay true, each rule having broken the books in another form: the lease row is locked first and every other
+ * part depends on it; hold rows and carts are locked before keys, keys are inserted sorted by caller and key, stock
+ * comes last; stock moves only for rows really inserted, deleted or ended, by relative amounts; a hold's lines are taken
+ * from the locked rows; nothing an order needs is deleted before that order is inserted. Only the extension of holds
+ * comes last: it never waits, and what it misses is told.
+ *
+ * Tried and lost: `FOR SHARE` on the lease (a late first attempt came in after "nothing happened"); holds deleted
+ * before their orders were inserted (units lost); text and jsonb parameters (binary arrays are 15 to 25 % faster).
+ */
+import { PgTypes } from "@effect/sql-pg"
+import type { BatchWrite } from "../../domain/batch.ts"
+import { extensions, holds, releases } from "./commitHolds.ts"
+import { endings, hasCart, mayLeaveOrdersOut, orders, returns } from "./commitOrders.ts"
+import { amendments, movements } from "./commitProducts.ts"
+import { countedByHolds, countedByOrders, countedLines, units } from "./commitUnits.ts"
+import { SqlParameters, type Statement, statement } from "./sqlParameters.ts"
+
+/**
+ * No row: not applied. One row: `at` in milliseconds since the epoch; `placed`, `moved`: ids really inserted, null
+ * where all were; `extended`: positions of extensions, once a row; `carted`, `ended`, `amended`: orders whose cart was
+ * as they knew it, orders that ended, products that were edited; and what stock and units became.
+ */
+export const commitStatement = (write: BatchWrite): Statement => {
+  const parameters = new SqlParameters()
+  const parts = [lease(parameters, write)]
+  const changes: Array<string> = []
+  const unitChanges: Array<string> = []
+  const isConditional = mayLeaveOrdersOut(write)
+  const sellsCarts = write.orders.some((order) => hasCart(order.command))
+
+  if (write.extensions.length > 0) parts.push(...extensions(parameters, write.extensions))
+  if (write.releases.length > 0) {
+    parts.push(...releases(parameters, write))
+    changes.push("select product_id, quantity as available, 0 as stocked from released")
+    unitChanges.push("select product_id, customer, -quantity as units, null::integer as before from released")
+  }
+  if (write.orders.length > 0) {
+    parts.push(...orders(parameters, write, isConditional))
+    changes.push("select product_id, -quantity as available, 0 as stocked from sold")
+    const counted = countedLines(write.orders)
+    if (counted.length > 0) unitChanges.push(countedByOrders(parameters, counted, isConditional))
+  }
+  if (write.holds.length > 0) {
+    parts.push(holds(parameters, write))
+    changes.push("select product_id, -quantity as available, 0 as stocked from held")
+    const counted = countedLines(write.holds)
+    if (counted.length > 0) unitChanges.push(countedByHolds(parameters, counted))
+  }
+  if (write.endings.length > 0) {
+    parts.push(...endings(parameters, write.endings))
+    changes.push("select product_id, quantity as available, 0 as stocked from given_back where is_home")
+    unitChanges.push(
+      "select product_id, customer, -quantity as units, null::integer as before from given_back where is_home",
+    )
+  }
+  if (write.returns.length > 0) {
+    parts.push(returns(parameters, write))
+    changes.push("select product_id, quantity as available, 0 as stocked from returned")
+    unitChanges.push("select product_id, customer, -quantity as units, null::integer as before from returned")
+  }
+  if (write.movements.length > 0) {
+    parts.push(movements(parameters, write))
+    changes.push("select product_id, delta as available, delta as stocked from moved")
+  }
+  if (write.amendments.length > 0) parts.push(amendments(parameters, write.amendments))
+  if (changes.length > 0) parts.push(...stock(changes))
+  if (unitChanges.length > 0) parts.push(...units(unitChanges))
+  parts.push(log(parameters, write, isConditional))
+
+  const or = (isThere: boolean, select: string): string => (isThere ? `(${select})` : "null")
+  const text = `with ${parts.join(",\n")}
+select (extract(epoch from lease.at) * 1000)::float8 as at,
+  ${or(isConditional && write.orders.length > 0, "select array_agg(id) from placed")} as placed,
+  ${or(sellsCarts, "select array_agg(order_id) from cart")} as carted,
+  ${or(write.form === "guarded" && write.movements.length > 0, "select array_agg(id) from moved")} as moved,
+  ${or(write.extensions.length > 0, "select array_agg(position) from extended")} as extended,
+  ${or(write.endings.length > 0, "select array_agg(id) from ended")} as ended,
+  ${or(write.amendments.length > 0, "select array_agg(id) from amended")} as amended,
+  ${changes.length > 0 ? "levels.product_ids, levels.stocked, levels.available" : "null as product_ids, null as stocked, null as available"},
+  ${unitChanges.length > 0 ? "counts.counted_ids, counts.customers, counts.units" : "null as counted_ids, null as customers, null as units"}
+from lease
+${changes.length > 0 ? "cross join (select array_agg(product_id) as product_ids, array_agg(stocked) as stocked, array_agg(available) as available from changed) as levels" : ""}
+${unitChanges.length > 0 ? "cross join (select array_agg(product_id) as counted_ids, array_agg(customer) as customers, array_agg(units) as units from units_now) as counts" : ""}`
+  return { text, parameters: parameters.all }
+}
+
+/** Uses a number up for nothing. One row if it was still free, none otherwise. */
+export const voidStatement = (write: Pick<BatchWrite, "shard" | "epoch" | "batch">): Statement =>
+  statement(
+    (parameters) => `with ${lease(parameters, write)},
+logged as (
+  insert into batches (shard, batch, epoch, committed_at, voided)
+  select lease.shard, lease.batch, lease.epoch, lease.at, true from lease
+)
+select true as voided from lease`,
+  )
+
+const lease = (parameters: SqlParameters, write: Pick<BatchWrite, "shard" | "epoch" | "batch">): string => {
+  const batch = parameters.add(PgTypes.int8(BigInt(write.batch)))
+  const shard = parameters.add(PgTypes.int2(write.shard))
+  const epoch = parameters.add(PgTypes.int8(BigInt(write.epoch)))
+  return `lease as (
+  update shard_leases set batch = ${batch} where shard = ${shard} and epoch = ${epoch} and batch = ${batch} - 1
+  returning shard, epoch, batch, date_trunc('milliseconds', clock_timestamp()) as at
+)`
+}
+
+const stock = (changes: ReadonlyArray<string>): ReadonlyArray<string> => [
+  `change as materialized (
+  select product_id, sum(available)::integer as available, sum(stocked)::integer as stocked
+  from (${changes.join("\n  union all ")}) as single group by product_id
+)`,
+  `changed as (
+  update stock s set available = s.available + c.available, stocked = s.stocked + c.stocked
+  from change c where s.product_id = c.product_id
+  returning s.product_id, s.stocked, s.available
+)`,
+]
+
+const log = (parameters: SqlParameters, write: BatchWrite, isConditional: boolean): string => {
+  const isSure = !isConditional && write.endings.length + write.amendments.length === 0
+  const events = isSure ? `${parameters.add(PgTypes.json(eventsPlanned(write)))}::json` : eventsHappened(write)
+  return `logged as (
+  insert into batches (shard, batch, epoch, committed_at, events)
+  select lease.shard, lease.batch, lease.epoch, lease.at, ${events} from lease
+)`
+}
+
+const eventsPlanned = (write: BatchWrite): ReadonlyArray<object> => [
+  ...write.orders.map(({ command }) => ({ type: "order.reserved", orderId: command.orderId })),
+  ...write.movements.map(({ movementId }) => ({ type: "stock.moved", movementId })),
+]
+
+const eventsHappened = (write: BatchWrite): string => {
+  const sources: Array<string> = []
+  if (write.orders.length > 0)
+    sources.push("select json_build_object('type', 'order.reserved', 'orderId', id) as event from placed")
+  if (write.endings.length > 0)
+    sources.push("select json_build_object('type', 'order.' || status, 'orderId', id) as event from ended")
+  if (write.movements.length > 0)
+    sources.push("select json_build_object('type', 'stock.moved', 'movementId', id) as event from moved")
+  if (write.amendments.length > 0)
+    sources.push(
+      "select json_build_object('type', 'product.amended', 'productId', id, 'version', version) as event from amended",
+    )
+  if (sources.length === 0) return "'[]'::json"
+  return `coalesce((select json_agg(event) from (${sources.join(" union all ")}) as happened), '[]'::json)`
+}
