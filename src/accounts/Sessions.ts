@@ -8,6 +8,7 @@ import { SecureRandom } from "effect/crypto"
 import { SqlClient, type SqlError } from "effect/sql"
 import { CallerId, SessionId, type AccountId } from "../domain/ids.ts"
 import { busy, type Busy } from "../domain/refusals.ts"
+import { interruptibleAtOnce } from "../platform/interruptibleAtOnce.ts"
 import { TokenBuckets } from "../platform/redis/TokenBuckets.ts"
 import {
   addressFailureRefillMillis,
@@ -72,7 +73,7 @@ export class Sessions extends Context.Service<
       const failures = makeSignInFailures(yield* TokenBuckets)
 
       const lookup = (sessionId: SessionId) =>
-        Effect.timeoutOrElse(loadPrincipal(sql)(sessionId), {
+        Effect.timeoutOrElse(interruptibleAtOnce(loadPrincipal(sql)(sessionId)), {
           duration: principalLookupMaxMillis,
           orElse: () => Effect.fail(busy),
         })

@@ -16,6 +16,7 @@ import { SqlClient, type SqlError } from "effect/sql"
 import { createHash } from "node:crypto"
 import { cataloguePagesMax, cataloguePageTtlMillis, pageSizeMax, pooledSilenceMaxMillis } from "../domain/bounds.ts"
 import { ProductId } from "../domain/ids.ts"
+import { interruptibleAtOnce } from "../platform/interruptibleAtOnce.ts"
 import { RedisLink } from "../platform/redis/RedisLink.ts"
 import { type Generation, lookAt, moveGeneration, readGeneration } from "./catalogueGeneration.ts"
 import type { Product, ProductPage, ProductQuery } from "./product.ts"
@@ -143,6 +144,7 @@ const make = Effect.gen(function* () {
   return CatalogueCache.of({
     page,
     changed: moveGeneration(sql).pipe(
+      interruptibleAtOnce,
       Effect.timeout(pooledSilenceMaxMillis),
       Effect.catch((error) => Effect.logWarning("A change of the catalogue will show late in searches", error)),
       Effect.asVoid,

@@ -8,6 +8,7 @@ import { HttpApiError } from "effect/http-api"
 import { SqlError } from "effect/sql"
 import { bodySizeMaxBytes } from "../domain/bounds.ts"
 import { busy, outcomeUnknown } from "../domain/refusals.ts"
+import { interruptibleAtOnce } from "../platform/interruptibleAtOnce.ts"
 import {
   type Failure,
   problemOf,
@@ -62,14 +63,20 @@ const logged = <A>(failure: Failure, refusal: Refusal, requestId: string, result
   return log("A request could not be served", failure).pipe(Effect.annotateLogs({ requestId }), Effect.as(result))
 }
 
-/** As `answering`, for work that has no deadline of its own: a database that says nothing keeps no caller for long. */
+/**
+ * As `answering`, for work that has no deadline of its own: a database that says nothing keeps no caller for long.
+ * A read is left at once; what may write is seen to its end, as long as the driver takes to cancel it.
+ */
 export const answeringInTime = <A, R>(
   work: Effect.Effect<A, Failure, R>,
 ): Effect.Effect<A | HttpServerResponse.HttpServerResponse, never, R> =>
   answering(
-    Effect.timeoutOrElse(work, {
-      duration: workMaxMillis,
-      orElse: () => Effect.withFiber((fiber) => Effect.fail(writes(requestOf(fiber)) ? outcomeUnknown : busy)),
+    Effect.withFiber((fiber) => {
+      const mayWrite = writes(requestOf(fiber))
+      return Effect.timeoutOrElse(mayWrite ? work : interruptibleAtOnce(work), {
+        duration: workMaxMillis,
+        orElse: () => Effect.fail(mayWrite ? outcomeUnknown : busy),
+      })
     }),
   )
 

@@ -13,6 +13,7 @@ import type { Money } from "../domain/money.ts"
 import type { CheckoutRefusal, OrderRefusal } from "../domain/refusals.ts"
 import { checkoutFingerprint, checkoutHoldFingerprint } from "../inventory/fingerprint.ts"
 import { Busy, type CommandError, OutcomeUnknown } from "../inventory/shard/mailboxEntry.ts"
+import { interruptibleAtOnce } from "../platform/interruptibleAtOnce.ts"
 import type { OrderReads } from "./orderReads.ts"
 import type { Buyer, makePlacing, OrderSettings, Placed } from "./placing.ts"
 
@@ -90,5 +91,5 @@ const refused = (refusal: CheckoutRefusal | OrderRefusal): CheckedOut => ({ _tag
 /** A database that says nothing keeps a checkout no longer than its order may take. */
 const inTime = <A, E>(read: Effect.Effect<A, E>, deadlineMillis: number): Effect.Effect<A, Busy> =>
   Effect.flatMap(Clock.currentTimeMillis, (nowMillis) =>
-    Effect.timeout(read, Math.max(0, deadlineMillis - nowMillis)),
+    Effect.timeout(interruptibleAtOnce(read), Math.max(0, deadlineMillis - nowMillis)),
   ).pipe(Effect.mapError(() => new Busy()))

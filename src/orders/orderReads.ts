@@ -10,6 +10,7 @@ import type { CallerId, OrderId } from "../domain/ids.ts"
 import type { Order, OrderLine, OrderStatus } from "../domain/order.ts"
 import { pageOf } from "../domain/page.ts"
 import { Busy } from "../inventory/shard/mailboxEntry.ts"
+import { interruptibleAtOnce } from "../platform/interruptibleAtOnce.ts"
 
 export interface OrderFilter {
   readonly status: OrderStatus | null
@@ -57,6 +58,7 @@ export const readOrders = (sql: PgClient.PgClient) => {
       const [row] = yield* sql<OrderRow>`select ${columns} from orders o where o.id = ${orderId}::uuid`
       return row === undefined ? null : orderFrom(row)
     },
+    interruptibleAtOnce,
     Effect.timeout(pooledSilenceMaxMillis),
     Effect.mapError(() => new Busy()),
   )
@@ -71,6 +73,7 @@ export const readOrders = (sql: PgClient.PgClient) => {
       const { fingerprint, ...order } = row
       return { order: orderFrom(order), fingerprint }
     },
+    interruptibleAtOnce,
     Effect.timeout(pooledSilenceMaxMillis),
     Effect.mapError(() => new Busy()),
   )

@@ -8,6 +8,7 @@ import { Context, Duration, Effect, Layer, Option } from "effect"
 import { cannotStart } from "./CannotStart.ts"
 import { Configuration } from "./Configuration.ts"
 import * as EmbeddedPostgres from "./embedded/embeddedPostgres.ts"
+import { interruptibleAtOnce } from "./interruptibleAtOnce.ts"
 
 /** PostgreSQL 15 is the oldest that the statements of the inventory were tested on. */
 const oldestVersionNumber = 150_000
@@ -96,6 +97,7 @@ export class DatabaseHealth extends Context.Service<DatabaseHealth, { readonly c
       return DatabaseHealth.of({
         check: sql`SELECT 1`.pipe(
           Effect.as("ok"),
+          interruptibleAtOnce,
           Effect.timeoutOrElse({
             duration: Duration.millis(healthCheckMaxMillis),
             orElse: () => Effect.succeed(`PostgreSQL did not answer within ${healthCheckMaxMillis} ms`),

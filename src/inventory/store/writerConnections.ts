@@ -11,6 +11,7 @@ import type { SqlError } from "effect/sql"
 import { commitSilenceMaxMillis, pooledSilenceMaxMillis, takeoverLockMaxMillis } from "../../domain/bounds.ts"
 import type { Shard } from "../../domain/ids.ts"
 import { DatabaseAddress } from "../../platform/Database.ts"
+import { interruptibleAtOnce } from "../../platform/interruptibleAtOnce.ts"
 import type { Statement } from "./sqlParameters.ts"
 
 /** No answer in time. */
@@ -108,7 +109,8 @@ export class WriterConnections extends Context.Service<
 
       const query = Effect.fnUntraced(function* <Row extends object>(shard: Shard, { parameters, text }: Statement) {
         const current = yield* connectionOf(shard)
-        // In a fiber of its own, so that giving up waits for nobody: interrupting the query would first drain it.
+        // In a fiber of its own, so that giving up waits for nobody. It is not interrupted either, as behind
+        // `interruptibleAtOnce`: a cancel would leave the outcome open.
         const running = yield* Effect.forkDetach(current.connection.query(text, parameters))
         const result = yield* Fiber.join(running).pipe(
           Effect.timeoutOrElse({ duration: commitSilenceMaxMillis, orElse: () => Effect.fail(new Silent()) }),
@@ -118,9 +120,9 @@ export class WriterConnections extends Context.Service<
       })
 
       const pooled = <Row extends object>({ parameters, text }: Statement) =>
-        pool
-          .unsafe<Row>(text, parameters)
-          .pipe(Effect.timeoutOrElse({ duration: pooledSilenceMaxMillis, orElse: () => Effect.fail(new Silent()) }))
+        interruptibleAtOnce(pool.unsafe<Row>(text, parameters)).pipe(
+          Effect.timeoutOrElse({ duration: pooledSilenceMaxMillis, orElse: () => Effect.fail(new Silent()) }),
+        )
 
       yield* Effect.addFinalizer(() =>
         Effect.forEach([...opened.values()], ({ scope }) => Scope.close(scope, Exit.void), { discard: true }),
@@ -145,3 +147,6 @@ export const serverError = (
 
 /** An error of severity ERROR is definite and leaves the session usable; anything else is neither. */
 export const isAnswer = (error: QueryError): boolean => serverError(error)?.severity === "ERROR"
+
+/** The connection is gone, by the server's word or without one; on another the same statement may well get through. */
+export const isConnectionLost = (error: QueryError): boolean => error._tag === "SqlError" && !isAnswer(error)
