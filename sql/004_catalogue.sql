@@ -33,10 +33,20 @@ drop index stock_on_the_shelf;
 create index stock_on_the_shelf on stock (in_stock, product_id) where not archived;
 create index stock_of_merchant on stock (merchant_id, in_stock, product_id) where not archived;
 
+-- The words that a search looks for in a name: split at ASCII punctuation, which PostgreSQL's parser would read numbers,
+-- hosts, paths and signs into ("USB 3.5", "black/white", "Series-2000" were found by their beginnings alone), and one
+-- word however its accents were typed. What is asked for is split in the same way, in searchWords.ts. By characters
+-- and not by [[:alnum:]], which is another set in another locale.
+create function words_of(name text) returns tsvector language sql immutable parallel safe
+  return to_tsvector('simple',
+    translate(normalize(name, nfc), $$!"#$%&'()*+,-./:;<=>?@[\]^_`{|}~$$, repeat(' ', 32)));
+
+-- Kept with the product: a search along the list asks 20,000 of them, and to split each name then took it 170 ms.
+alter table products add column words tsvector not null generated always as (words_of(name)) stored;
+
 -- Words of what is listed only. Without a pending list: every search would have to read all of it.
 drop index products_by_words;
-create index products_by_words on products using gin (to_tsvector('simple', name)) with (fastupdate = off)
-  where not archived;
+create index products_by_words on products using gin (words) with (fastupdate = off) where not archived;
 
 -- A merchant's import: which body its key stands for, and chunk by chunk what came of its rows. A chunk's row is
 -- written in the statement that creates its products, so that whoever sends the import again goes on where it ended.

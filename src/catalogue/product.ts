@@ -40,9 +40,10 @@ export interface NewProduct {
 }
 
 export interface ProductQuery {
+  /** Products of the page: 1 to `pageSizeMax`. */
   readonly limit: number
   readonly startingAfter: ProductId | null
-  /** Words that begin words of the name, all of them. */
+  /** Words that begin words of the name, all of them, as `wordsOf` makes them; none at all find nothing. */
   readonly words: ReadonlyArray<string> | null
   readonly merchantId: MerchantId | null
   readonly inStock: boolean | null

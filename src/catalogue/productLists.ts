@@ -17,6 +17,7 @@ import type { ProductId } from "../domain/ids.ts"
 import { beforeEveryId, pageOf } from "../domain/page.ts"
 import type { Product, ProductPage, ProductQuery } from "./product.ts"
 import { columns, type ProductRow, productsById, productsOf } from "./productStatements.ts"
+import { hasWords } from "./searchWords.ts"
 
 /** How far a search looks: products along the list and matches in all, near and then far. */
 export interface Reach {
@@ -64,9 +65,9 @@ const along = (sql: SqlClient.SqlClient, query: ProductQuery, rowsMax: number): 
   const limit = sql.literal(`limit ${rowsMax}`)
   if (inStock === null) {
     return merchantId === null
-      ? sql`(select id, name from products where not archived and id > ${after} order by id ${limit})`
-      : sql`(select id, name from (
-          select merchant_id, archived, id, name from products
+      ? sql`(select id, words from products where not archived and id > ${after} order by id ${limit})`
+      : sql`(select id, words from (
+          select merchant_id, archived, id, words from products
           where (merchant_id, archived, id) > (${merchantId}, false, ${after})
           order by merchant_id, archived, id ${limit}) own
         where merchant_id = ${merchantId} and not archived)`
@@ -81,15 +82,10 @@ const along = (sql: SqlClient.SqlClient, query: ProductQuery, rowsMax: number): 
             where not archived and (merchant_id, in_stock, product_id) > (${merchantId}, ${inStock}, ${after})
             order by merchant_id, in_stock, product_id ${limit}) own
           where merchant_id = ${merchantId}`
-  return sql`(select product_id as id, name from (${shelf}) shelf
-    cross join lateral (select name from products where id = product_id offset 0) named
+  return sql`(select product_id as id, words from (${shelf}) shelf
+    cross join lateral (select words from products where id = product_id offset 0) named
     where in_stock = ${inStock})`
 }
-
-const textSearch = (words: ReadonlyArray<string>): string => words.map((word) => `${word}:*`).join(" & ")
-
-const hasWords = (sql: SqlClient.SqlClient, words: ReadonlyArray<string>): Statement.Fragment =>
-  sql`to_tsvector('simple', name) @@ to_tsquery('simple', ${textSearch(words)})`
 
 /** The statements of lists, apart from running them so that a test can have each explained. */
 export const listStatements = (sql: SqlClient.SqlClient, query: ProductQuery) => ({

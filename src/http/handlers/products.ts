@@ -5,6 +5,7 @@ import { Effect } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder, HttpApiSchema } from "effect/http-api"
 import { Products } from "../../catalogue/Products.ts"
+import { wordsOf } from "../../catalogue/searchWords.ts"
 import { pageSizeDefault } from "../../domain/bounds.ts"
 import type { MerchantId, ProductId } from "../../domain/ids.ts"
 import { Api } from "../contract/Api.ts"
@@ -19,9 +20,6 @@ interface ProductListQuery {
   readonly merchantId?: MerchantId
   readonly inStock?: "true" | "false"
 }
-
-/** What counts as a word, as PostgreSQL's simple parser of names sees it. */
-const wordsOf = (q: string): ReadonlyArray<string> => q.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []
 
 export const productsHandlers = HttpApiBuilder.group(
   Api,
