@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Deferred, Effect, Exit, Fiber, Layer } from "effect"
+import { Context, Deferred, Effect, Exit, Fiber, Layer, Redacted } from "effect"
 import { createServer, type Socket } from "node:net"
 import { RedisLink } from "../../src/platform/redis/RedisLink.ts"
 import { call, newCustomer, newMerchant, newProduct, order, testServerWith } from "../http/testServer.ts"
+import { until } from "../process/serviceProcess.ts"
 import { connected } from "./connected.ts"
 import { redisIsMissing, redisServer } from "./redisServer.ts"
 
@@ -95,6 +96,32 @@ describe.skipIf(redisIsMissing !== null)("under load", () => {
         }
         yield* load.stop
       }).pipe(Effect.provideContext(context))
+    }).pipe(Effect.scoped),
+  )
+
+  it.live("a Redis that refuses to write is left alone, and used again once it does", () =>
+    Effect.gen(function* () {
+      const redis = yield* redisServer
+      const link = Context.get(yield* Layer.build(RedisLink.layerOf(Redacted.make(redis.url))), RedisLink)
+      const write = Effect.ignore(link.ask("SET", "hedonify:test", "1"))
+      const isUp = Effect.sync(link.isUp)
+      const refusing = [
+        [
+          ["REPLICAOF", "127.0.0.1", "1"],
+          ["REPLICAOF", "NO", "ONE"],
+        ],
+        [
+          ["CONFIG", "SET", "maxmemory", "1"],
+          ["CONFIG", "SET", "maxmemory", "0"],
+        ],
+      ] as const
+      for (const [[refuse, ...how], [relent, ...again]] of refusing) {
+        yield* until("the link to Redis is up", isUp)
+        yield* redis.command(refuse, ...how)
+        yield* until("the link to Redis is away", Effect.andThen(write, Effect.sync(link.isAway)))
+        yield* redis.command(relent, ...again)
+        yield* until("the link to Redis is up again", isUp)
+      }
     }).pipe(Effect.scoped),
   )
 })

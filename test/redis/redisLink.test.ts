@@ -9,7 +9,7 @@ import { RedisLink } from "../../src/platform/redis/RedisLink.ts"
 const makeFake = () => {
   const fake = {
     sent: Array<string>(),
-    mode: "answers" as "answers" | "refuses" | "silent",
+    mode: "answers" as "answers" | "refuses" | "onlyPings" | "silent",
     changed: (_failure: RedisFailure | null) => {},
     messages: Array<string>(),
   }
@@ -23,6 +23,9 @@ const makeFake = () => {
             switch (fake.mode) {
               case "answers":
                 return Effect.succeed<unknown>("PONG")
+              case "onlyPings":
+                if (command === "PING") return Effect.succeed<unknown>("PONG")
+                return Effect.fail<RedisFailure>({ _tag: "RedisFailure", reason: "READONLY" })
               case "refuses":
                 return Effect.fail<RedisFailure>({ _tag: "RedisFailure", reason: "OOM" })
               case "silent":
@@ -68,7 +71,7 @@ it.effect(
       assert.strictEqual(fake.sent.length, redisFailuresMax)
 
       yield* TestClock.adjust(redisProbeIntervalMillis)
-      assert.deepStrictEqual(fake.sent.slice(redisFailuresMax), ["PING"])
+      assert.strictEqual(fake.sent.length, redisFailuresMax + 1)
       yield* TestClock.adjust(redisWaitMaxMillis)
       yield* turn
       yield* askManyTimes(link, 1_000)
@@ -101,6 +104,29 @@ it.effect("a Redis that refuses everything is left alone, and each change is sai
     assert.deepStrictEqual(
       fake.messages.map((message) => message.replace(/:.*/, "")),
       ["Redis answers", "Redis is away (OOM)", "Redis answers"],
+    )
+  }).pipe(Effect.provide(layer))
+})
+
+it.effect("a Redis that answers a ping and refuses our commands stays away until it can be used", () => {
+  const { fake, layer } = makeFake()
+  return Effect.gen(function* () {
+    const link = yield* RedisLink
+    fake.changed(null)
+    fake.mode = "onlyPings"
+    for (let probe = 0; probe < 10; probe++) {
+      yield* askManyTimes(link, 100)
+      yield* TestClock.adjust(redisProbeIntervalMillis)
+      yield* turn
+      assert.isTrue(link.isAway())
+    }
+    fake.mode = "answers"
+    yield* TestClock.adjust(3 * redisProbeIntervalMillis)
+    yield* turn
+    assert.isTrue(link.isUp())
+    assert.deepStrictEqual(
+      fake.messages.map((message) => message.replace(/:.*/, "")),
+      ["Redis answers", "Redis is away (READONLY)", "Redis answers"],
     )
   }).pipe(Effect.provide(layer))
 })

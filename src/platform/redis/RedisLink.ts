@@ -4,7 +4,8 @@
  * it is back; each change of that is one line in the log, however many commands fail.
  *
  * Tried and lost: letting callers be the probes, as the circuit breaker does by itself. Each refused one costs two
- * errors with their stacks, and each probing one the whole wait.
+ * errors with their stacks, and each probing one the whole wait. PING as the probe: a replica, a full memory or a user
+ * without rights answers it and refuses our commands, so that the link came and went for ever, two lines a second.
  */
 import { Context, Effect, Layer, Option, type Redacted, Schedule, Schema, type Scope, Stream } from "effect"
 import { CircuitBreaker } from "effect/persistence"
@@ -31,6 +32,18 @@ const patience = Effect.sleep(redisWaitMaxMillis).pipe(
 
 /** The name the breaker counts under; there is one Redis. */
 const breakerKey = "redis"
+
+/** Does what our commands do, to a key that ends by itself. */
+const probeCommand = "EVAL"
+const probeArguments = [
+  `redis.call("TIME")
+redis.call("GET", KEYS[1])
+redis.call("DEL", KEYS[1])
+return redis.call("SET", KEYS[1], "1", "PX", ARGV[1])`,
+  "1",
+  "hedonify:probe",
+  String(redisProbeIntervalMillis),
+]
 
 export class RedisLink extends Context.Service<
   RedisLink,
@@ -111,10 +124,9 @@ const make = Effect.fnUntraced(function* (open: Parameters<typeof RedisLink.laye
       Effect.mapError(() => away),
     )
 
-  yield* Effect.suspend(() => (isConnected && !isAnswering ? Effect.ignore(send("PING", [])) : Effect.void)).pipe(
-    Effect.repeat(Schedule.spaced(redisProbeIntervalMillis)),
-    Effect.forkScoped,
-  )
+  yield* Effect.suspend(() =>
+    isConnected && !isAnswering ? Effect.ignore(send(probeCommand, probeArguments)) : Effect.void,
+  ).pipe(Effect.repeat(Schedule.spaced(redisProbeIntervalMillis)), Effect.forkScoped)
 
   const ask = (command: string, ...args: ReadonlyArray<string>) =>
     Effect.suspend(() => (isUp() ? send(command, args) : awayNow))
