@@ -6,10 +6,10 @@
 import { Effect, Option, Result } from "effect"
 import type { HttpServerError, HttpServerRequest } from "effect/http"
 import type { ImportRow } from "../catalogue/productImport.ts"
-import { importBodySizeMaxBytes, importRowErrorsMax, importRowsMax } from "../domain/bounds.ts"
+import { bodySizeMaxBytes, importBodySizeMaxBytes, importRowErrorsMax, importRowsMax } from "../domain/bounds.ts"
 import { csvMediaType, ndjsonMediaTypes } from "./contract/productImport.ts"
 import { CreateProduct } from "./contract/product.ts"
-import { csvInputs, type RowInput } from "./importCsv.ts"
+import { csvInputs, type RowInput, sliceCharacters } from "./importCsv.ts"
 import type { RequestRefusal } from "./problems.ts"
 import { newProductOf } from "./productView.ts"
 import { decodeUtf8, makeBytesReader, makeDecoder, parseJson } from "./requestBody.ts"
@@ -22,7 +22,7 @@ export interface ImportBody {
   readonly rows: ReadonlyArray<ImportRow>
 }
 
-/** Rows that are checked before others get their turn: about a millisecond. */
+/** Rows that are checked before others get their turn, unless they are long: about a millisecond. */
 const sliceRows = 50
 
 const mediaType = /^([^\s;]+)\s*(?:;\s*(?:charset="?utf-8"?|header=present)\s*)*$/i
@@ -41,12 +41,22 @@ const sized = (message: string): RequestRefusal => ({ code: "invalid", errors: [
 const tooManyRows = sized(`must have at most ${importRowsMax} rows`)
 const noRows = sized("must have at least one row")
 
+/** One line has the bound of a product's own body; a longer one is not parsed at all. */
+const readLine = (line: string): Result.Result<unknown, RequestRefusal> =>
+  Buffer.byteLength(line) > bodySizeMaxBytes
+    ? Result.fail(sized(`must have at most ${bodySizeMaxBytes} bytes`))
+    : parseJson(line)
+
 const ndjsonInputs = (text: string): Result.Result<ReadonlyArray<RowInput>, RequestRefusal> => {
   const linesMax = 2 * importRowsMax
   const lines = text.split("\n", linesMax + 1)
   return lines.length > linesMax
     ? Result.fail(tooManyRows)
-    : Result.succeed(lines.filter((line) => line.trim() !== "").map((line) => () => parseJson(line)))
+    : Result.succeed(
+        lines
+          .filter((line) => line.trim() !== "")
+          .map((line) => ({ characters: line.length, read: () => readLine(line) })),
+      )
 }
 
 const decodeProduct = makeDecoder(CreateProduct)
@@ -57,7 +67,7 @@ const errorsOf = (refusal: RequestRefusal) => {
 }
 
 const rowOf = (input: RowInput): ImportRow =>
-  Result.match(Result.flatMap(input(), decodeProduct), {
+  Result.match(Result.flatMap(input.read(), decodeProduct), {
     onSuccess: (product) => ({
       _tag: "Fits",
       merchantId: Option.fromUndefinedOr(product.merchantId),
@@ -68,8 +78,12 @@ const rowOf = (input: RowInput): ImportRow =>
 
 const rowsOf = Effect.fnUntraced(function* (inputs: ReadonlyArray<RowInput>) {
   const rows: Array<ImportRow> = []
-  for (let start = 0; start < inputs.length; start += sliceRows) {
-    rows.push(...inputs.slice(start, start + sliceRows).map(rowOf))
+  let characters = 0
+  for (const input of inputs) {
+    rows.push(rowOf(input))
+    characters += input.characters
+    if (rows.length % sliceRows !== 0 && characters < sliceCharacters) continue
+    characters = 0
     yield* Effect.yieldNow
   }
   return rows

@@ -9,11 +9,15 @@ import { importColumns } from "./contract/productImport.ts"
 import type { FieldError } from "./fieldErrors.ts"
 import type { RequestRefusal } from "./problems.ts"
 
-/** What a row says, or why it says nothing; worked out when it is asked for. */
-export type RowInput = () => Result.Result<unknown, RequestRefusal>
+export interface RowInput {
+  /** How much there is to read. */
+  readonly characters: number
+  /** What the row says, or why it says nothing. */
+  readonly read: () => Result.Result<unknown, RequestRefusal>
+}
 
-/** Characters that are taken apart before others get their turn: about a millisecond. */
-const sliceCharacters = 64 * 1024
+/** Characters that are read before others get their turn: about a millisecond. */
+export const sliceCharacters = 64 * 1024
 
 const slices = function* (text: string) {
   for (let start = 0; start < text.length; start += sliceCharacters) yield text.slice(start, start + sliceCharacters)
@@ -95,5 +99,8 @@ export const csvInputs = Effect.fnUntraced(function* (
 ): Effect.fn.Return<ReadonlyArray<RowInput>, RequestRefusal> {
   const [header = [], ...rows] = yield* recordsOf(text)
   const places = yield* Effect.fromResult(columnsOf(header))
-  return rows.map((row) => () => productOf(places, row))
+  return rows.map((row) => ({
+    characters: row.reduce((sum, cell) => sum + cell.length, 0),
+    read: () => productOf(places, row),
+  }))
 })

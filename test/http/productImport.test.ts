@@ -1,7 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import { importsAtOnceMax } from "../../src/domain/bounds.ts"
+import { bodySizeMaxBytes, importsAtOnceMax } from "../../src/domain/bounds.ts"
 import { adminToken, type Answer, call, newCustomer, newMerchant, testServer } from "./testServer.ts"
 
 const csv = "text/csv; charset=utf-8"
@@ -169,6 +169,24 @@ layer(testServer, { excludeTestServices: true })("importing products", (it) => {
         assert.deepStrictEqual(outcome(answer), expected)
       }
       assert.deepStrictEqual(yield* names(merchantId), ["Lamp", "Second", "Lamp", "Second"])
+    }),
+  )
+
+  it.effect("a line of NDJSON longer than a product's own body fails alone, unparsed", () =>
+    Effect.gen(function* () {
+      const { merchantId, token } = yield* newMerchant()
+      const lamp = JSON.stringify({ name: "Lamp", price: { amount: 100, currency: "EUR" }, stock: 1 })
+      const body = [
+        lamp.padEnd(bodySizeMaxBytes),
+        lamp.padEnd(bodySizeMaxBytes + 1),
+        "[".repeat(3 * 1024 * 1024),
+        lamp,
+      ].join("\n")
+      const answer = yield* send(token, "k", ndjson, body)
+      assert.deepStrictEqual(outcome(answer), [["created"], ["failed", ""], ["failed", ""], ["created"]])
+      const tooLong = [{ pointer: "", message: `must have at most ${bodySizeMaxBytes} bytes` }]
+      for (const { errors } of results(answer).slice(1, 3)) assert.deepStrictEqual(errors, tooLong)
+      assert.deepStrictEqual(yield* names(merchantId), ["Lamp", "Lamp"])
     }),
   )
 

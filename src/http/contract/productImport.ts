@@ -3,7 +3,7 @@
  */
 import { Schema } from "effect"
 import { HttpApiSchema } from "effect/http-api"
-import { importBodySizeMaxBytes, importRowErrorsMax, importRowsMax } from "../../domain/bounds.ts"
+import { bodySizeMaxBytes, importBodySizeMaxBytes, importRowErrorsMax, importRowsMax } from "../../domain/bounds.ts"
 import { ProductId } from "../../domain/ids.ts"
 
 export const csvMediaType = "text/csv"
@@ -30,7 +30,7 @@ export const importColumns: Readonly<Record<string, readonly [field: string, inn
 export const importDescription = `Each row adds a product, with the fields of \`POST /v1/products\`. A row that does not fit
 fails alone. Up to ${importRowsMax} rows and ${importBodySizeMaxBytes / 1024 / 1024} MiB, in UTF-8.
 
-\`application/x-ndjson\` has one JSON object a line. \`text/csv\` (RFC 4180, with commas) begins with a header of these
+\`application/x-ndjson\` has one JSON object a line, of at most ${bodySizeMaxBytes / 1024} KiB. \`text/csv\` (RFC 4180, with commas) begins with a header of these
 columns in any order: ${Object.keys(importColumns).join(", ")}.
 \`name\`, the price's amount and currency (under either of their names) and \`stock\` are required, any other column is
 refused; an empty cell is a field that was not sent. Blank lines are passed over.
