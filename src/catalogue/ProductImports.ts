@@ -122,7 +122,10 @@ const make = Effect.gen(function* () {
       const { products, results: made } = productsOf(chunk, chunkRows)
       return Effect.tap(write(importId, chunk, made, products), cache.changed)
     })
-    return { results: results.flat(), isReplayed: known.size === chunks.length }
+    const isReplayed = known.size === chunks.length
+    // Whoever wrote the last chunk may have ended before it was told; a chunk written here has told of all before it.
+    if (isReplayed) yield* cache.changed
+    return { results: results.flat(), isReplayed }
   })
 
   const rehearse = Effect.fn("ProductImports.rehearse")(function* (account: Account, wanted: WantedImport) {
