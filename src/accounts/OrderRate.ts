@@ -13,9 +13,12 @@ import { tooManyRequests, type TooManyRequests } from "./accountRefusals.ts"
 export class OrderRate extends Context.Service<
   OrderRate,
   {
-    /** One order. */
+    /** One order, or none: the failure says in how many milliseconds there is one, and has taken nothing. */
     readonly take: (caller: CallerId) => Effect.Effect<void, TooManyRequests>
-    /** How many of so many orders the caller may place now. */
+    /**
+     * Takes as many of `count` orders as the caller may place now. None is given back where they are not placed. The wait
+     * is until there is one more, 0 where all were granted; never fails.
+     */
     readonly takeUpTo: (caller: CallerId, count: number) => Effect.Effect<Grant>
   }
 >()("hedonify/accounts/OrderRate") {

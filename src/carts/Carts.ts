@@ -14,9 +14,16 @@ import * as statements from "./cartStatements.ts"
 export class Carts extends Context.Service<
   Carts,
   {
-    /** The cart with what it would cost now, and what is in the way of it. */
+    /**
+     * The cart with what it would cost now, and what is in the way of it: at most `cartLinesMax` lines, amounts in minor
+     * units. Empty, and not a failure, for whoever never put anything in. No time limit of its own.
+     */
     readonly look: (caller: CallerId) => Effect.Effect<Cart, SqlError.SqlError>
-    /** So many units of this product, however many there were; answers the cart as it is then. */
+    /**
+     * So many units of this product (1 to `lineQuantityMax`), however many there were; answers the cart as it is then.
+     * `unknown_product`, `cart_full` and `busy` changed nothing; after `outcome_unknown` the line is set, and only the
+     * cart could not be shown; after an SqlError it may be. Safe to repeat.
+     */
     readonly setLine: (
       caller: CallerId,
       productId: ProductId,
@@ -26,7 +33,10 @@ export class Carts extends Context.Service<
     readonly removeLine: (caller: CallerId, productId: ProductId) => Effect.Effect<void, SqlError.SqlError>
     /** Safe to repeat. */
     readonly clear: (caller: CallerId) => Effect.Effect<void, SqlError.SqlError>
-    /** What a checkout would sell, or null where nothing is in it. */
+    /**
+     * What a checkout would sell, by product, and the version that it would sell; null where nothing is in it. Archived
+     * products are in it, too: it is the order that refuses them. No time limit of its own.
+     */
     readonly contents: (caller: CallerId) => Effect.Effect<CartContents | null, SqlError.SqlError>
   }
 >()("hedonify/carts/Carts") {

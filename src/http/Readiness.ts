@@ -23,6 +23,11 @@ export class Readiness extends Context.Service<
     readonly isDraining: () => boolean
   }
 >()("hedonify/http/Readiness") {
+  /**
+   * `checks` are what the service cannot serve without, by their names; all are asked at each look, at once. `without`
+   * is asked at each look, too: what is away and only makes the service slower, which never makes it unready; it must
+   * answer at once, from what is known.
+   */
   static readonly layer = (
     checks: Readonly<Record<string, ReadinessCheck>>,
     without: () => ReadonlyArray<Missing> = () => [],

@@ -16,6 +16,7 @@ export interface Buckets {
   readonly takeUpTo: (name: string, count: number) => Effect.Effect<Grant>
   /** Takes one, below zero if need be. */
   readonly take: (name: string) => Effect.Effect<void>
+  /** Puts one back, never above the burst; in Redis in the background, and lost there while it is away. */
   readonly giveBack: (name: string) => Effect.Effect<void>
   /** Milliseconds until a token is there; 0 when one is. */
   readonly waitMillis: (name: string) => Effect.Effect<number>

@@ -8,8 +8,11 @@
  * without taking, so that a success would count as a failure, and it grants all of a number or nothing.
  */
 
+/** Both above zero, and the same in every process that shares the buckets. */
 export interface BucketRule {
+  /** Tokens of a whole bucket: at most so many are granted at once. */
   readonly burst: number
+  /** Until one token has grown back; may be a fraction of a millisecond. */
   readonly refillMillis: number
 }
 
