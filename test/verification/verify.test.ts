@@ -4,6 +4,7 @@ import { PgClient } from "@effect/sql-pg"
 import { assert, layer } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import type { SqlError } from "effect/sql"
+import { cartLinesMax } from "../../src/carts/cart.ts"
 import * as PostgresShardStore from "../../src/inventory/store/PostgresShardStore.ts"
 import { readRules, verify } from "../../src/verification/verify.ts"
 import { testDatabase } from "../platform/testDatabase.ts"
@@ -48,6 +49,11 @@ type Damage = (
 
 const each = (...statements: ReadonlyArray<Effect.Effect<unknown, SqlError.SqlError>>) =>
   Effect.all(statements, { discard: true })
+
+/** Puts lines of products that nobody knows into the cart of the world, which has one line. */
+const putMoreIntoCart = (sql: PgClient.PgClient, lines: number) => sql`
+  insert into cart_lines (account_id, product_id, quantity, unit_price, added_at)
+  select account_id, gen_random_uuid(), 1, 1, now() from carts, generate_series(1, ${lines}::integer)`
 
 /** One more unit of an order on its way back to a shard. */
 const sendBack = Effect.fnUntraced(function* (orderId: string, productId: string, shard: number) {
@@ -391,12 +397,7 @@ const damages: ReadonlyArray<readonly [rule: string, what: string, damage: Damag
     "carts_fit_an_order",
     "a cart with more than an order may have",
     (_world, sql) =>
-      each(
-        sql`alter table cart_lines drop constraint cart_lines_product_id_fkey`,
-        sql`
-          insert into cart_lines (account_id, product_id, quantity, unit_price, added_at)
-          select account_id, gen_random_uuid(), 1, 1, now() from carts, generate_series(1, 100)`,
-      ),
+      each(sql`alter table cart_lines drop constraint cart_lines_product_id_fkey`, putMoreIntoCart(sql, cartLinesMax)),
   ],
   [
     "shelves_follow_products",
@@ -464,6 +465,22 @@ layer(worlds, { excludeTestServices: true })("verify of a shop that sold", (it) 
         Effect.andThen(sql`update holds set expires_at = now() - interval '1 hour'`, violated),
       )
       assert.deepStrictEqual(found, [])
+    }),
+  )
+
+  it.effect("blames a cart for the first line above what the service lets in, and not before", () =>
+    Effect.gen(function* () {
+      const sql = yield* PgClient.PgClient
+      const violations = (lines: number) =>
+        rolledBack(
+          each(
+            sql`alter table cart_lines drop constraint cart_lines_product_id_fkey`,
+            putMoreIntoCart(sql, lines - 1),
+          ).pipe(Effect.andThen(verify())),
+        ).pipe(Effect.map((results) => results?.find(({ name }) => name === "carts_fit_an_order")?.violations))
+      const unknownProducts = cartLinesMax - 1
+      assert.strictEqual(yield* violations(cartLinesMax), unknownProducts)
+      assert.strictEqual(yield* violations(cartLinesMax + 1), unknownProducts + 1 + 1)
     }),
   )
 
