@@ -5,7 +5,7 @@
  * Ten buyers share an account, each with a key of its own: an account a buyer would make the crowd wait for password
  * hashes far longer than the sale lasts.
  */
-import { Clock, Console, Effect, Option, Runtime, Schema } from "effect"
+import { Clock, Console, Effect, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import { productUnitsMax } from "../domain/bounds.ts"
 import { openAccounts, signUpsAtOnce } from "../demo/accounts.ts"
@@ -18,6 +18,7 @@ import { ShopClient } from "../demo/ShopClient.ts"
 import { verdictOn } from "../demo/verification.ts"
 import { Configuration } from "../platform/Configuration.ts"
 import { demoAccounts } from "./demoCatalogue.ts"
+import { RunFailed } from "./RunFailed.ts"
 import { knownPassword } from "./seed.ts"
 
 const buyersAnAccount = 10
@@ -25,11 +26,6 @@ const buyersMax = 100_000
 /** Sockets at once, as of a proxy in front of the crowd; whoever has none waits, and its clock runs. */
 const connectionsMax = 512
 const contradictionsShownMax = 20
-
-/** The report has said everything; what is left is the exit code. */
-class Contradicted extends Schema.TaggedError<Contradicted>()("Contradicted", { message: Schema.String }) {
-  override readonly [Runtime.errorReported] = false
-}
 
 interface Sale {
   readonly buyers: number
@@ -91,7 +87,7 @@ const judge = Effect.fnUntraced(function* (productId: string, wrong: ReadonlyArr
       ...verdict.lines,
     ].join("\n"),
   )
-  if (wrong.length > 0 || !verdict.holds) return yield* new Contradicted({ message: "The promise is broken." })
+  if (wrong.length > 0 || !verdict.holds) return yield* new RunFailed({ message: "The promise is broken." })
 })
 
 const against = (url: string, sale: Sale, isOwn: boolean) =>

@@ -3,7 +3,7 @@
  * it ends with 1 where a threshold of k6 did not hold or a rule of the books is violated, and a scenario that fails
  * keeps nobody from hearing what the next one and the books say.
  */
-import { Console, Effect, Option, Runtime, Schema } from "effect"
+import { Console, Effect, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import { ownServer } from "../demo/ownServer.ts"
 import { ShopClient } from "../demo/ShopClient.ts"
@@ -23,6 +23,7 @@ import { type CannotStart, cannotStart } from "../platform/CannotStart.ts"
 import { Configuration } from "../platform/Configuration.ts"
 import { durationMillis } from "../platform/settingCodecs.ts"
 import { demoAccounts } from "./demoCatalogue.ts"
+import { RunFailed } from "./RunFailed.ts"
 import { knownPassword } from "./seed.ts"
 
 const buyersMax = 100_000
@@ -33,11 +34,6 @@ const durationMaxMillis = 3_600_000
 const latencyDefaultMillis = 20_000
 /** Sockets for making accounts and products; k6 opens its own. */
 const connectionsMax = 32
-
-/** The report has said everything; what is left is the exit code. */
-class LoadFailed extends Schema.TaggedError<LoadFailed>()("LoadFailed", { message: Schema.String }) {
-  override readonly [Runtime.errorReported] = false
-}
 
 type Scenario = (shop: Shop) => Effect.Effect<Prepared, CannotStart, ShopClient>
 
@@ -118,7 +114,7 @@ const press = Effect.fnUntraced(function* (shop: Shop, scenarios: ReadonlyArray<
   }
   const verdict = yield* verdictOn(productId, isOwn)
   yield* Console.log(["", ...failed.map((name) => `k6: ${name} broke a threshold.`), ...verdict.lines].join("\n"))
-  if (failed.length > 0 || !verdict.holds) return yield* new LoadFailed({ message: "The load run failed." })
+  if (failed.length > 0 || !verdict.holds) return yield* new RunFailed({ message: "The load run failed." })
 })
 
 /** A shop that lives on gets its shelf back as it was; its accounts and orders stay. */
