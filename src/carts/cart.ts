@@ -5,7 +5,7 @@
 import { orderLinesMax } from "../domain/bounds.ts"
 import type { MerchantId, ProductId } from "../domain/ids.ts"
 import type { Currency, Money } from "../domain/money.ts"
-import type { RequestedLine } from "../domain/order.ts"
+import type { OrderLine, RequestedLine } from "../domain/order.ts"
 import type { OrderRefusal } from "../domain/refusals.ts"
 
 /** A cart holds no more than one order can. */
@@ -17,13 +17,8 @@ export interface CartContents {
   readonly lines: ReadonlyArray<RequestedLine>
 }
 
-export interface CartLine {
-  readonly productId: ProductId
-  readonly name: string
-  readonly quantity: number
-  readonly unitPrice: Money
-  readonly lineTotal: Money
-  readonly merchantId: MerchantId
+/** What an order of now would have, and what the shelf says beside it. */
+export interface CartLine extends OrderLine {
   /** Null where it is not sold any more. */
   readonly available: number | null
   readonly imageUrl: string | null

@@ -5,10 +5,10 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { lineQuantityMax, orderLinesMax } from "../../domain/bounds.ts"
-import { MerchantId, ProductId } from "../../domain/ids.ts"
+import { ProductId } from "../../domain/ids.ts"
 import { Money } from "../../domain/money.ts"
 import { Authorization } from "./authorization.ts"
-import { ExpectedTotal, orderRefusals, placedOrder } from "./orders.ts"
+import { ExpectedTotal, OrderLineView, orderRefusals, placedOrder } from "./orders.ts"
 import { bodyProblems, problems } from "./problem.ts"
 import { IdempotencyKey, Timestamp } from "./text.ts"
 
@@ -35,12 +35,7 @@ const CartProblem = Schema.Union([
 export const CartView = Schema.Struct({
   lines: Schema.Array(
     Schema.Struct({
-      productId: ProductId,
-      name: Schema.String,
-      quantity: Schema.Int,
-      unitPrice: Money,
-      lineTotal: Money,
-      merchantId: MerchantId,
+      ...OrderLineView.fields,
       available: Schema.optionalKey(Schema.Int).annotateKey({ description: "Left out where it is not sold any more." }),
       imageUrl: Schema.optionalKey(Schema.String),
     }),

@@ -13,20 +13,20 @@ import { limitParameter, page } from "./paging.ts"
 import { bodyProblems, Problem, problems } from "./problem.ts"
 import { IdempotencyKey, lineOfText, Timestamp } from "./text.ts"
 
+export const OrderLineView = Schema.Struct({
+  productId: ProductId,
+  name: Schema.String,
+  quantity: Schema.Int,
+  unitPrice: Money,
+  lineTotal: Money,
+  merchantId: MerchantId,
+})
+
 export const OrderView = Schema.Struct({
   id: OrderId,
   status: OrderStatus,
   customerRef: Schema.optionalKey(Schema.String),
-  lines: Schema.Array(
-    Schema.Struct({
-      productId: ProductId,
-      name: Schema.String,
-      quantity: Schema.Int,
-      unitPrice: Money,
-      lineTotal: Money,
-      merchantId: MerchantId,
-    }),
-  ),
+  lines: Schema.Array(OrderLineView),
   total: Money,
   createdAt: Timestamp,
   expiresAt: Timestamp,
