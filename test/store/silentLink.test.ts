@@ -52,7 +52,7 @@ it.live("a link that goes silent keeps nobody who reads through the pool beyond 
         health: [Context.get(services, DatabaseHealth).check, 1_000],
       } as const
       // As many connections as reads are open, so that each of them sends its query.
-      yield* Effect.scoped(Effect.all(Object.keys(waits).map(() => sql.reserve)))
+      yield* Effect.scoped(Effect.forEach(Object.keys(waits), () => sql.reserve))
       link.mode = "silent"
       yield* Effect.forEach(
         Object.entries(waits),
