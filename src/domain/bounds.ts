@@ -64,8 +64,10 @@ export const holdTtlMillis = 30_000
  * two looks and a commit later at most, within 2 s.
  */
 export const sweepIntervalMillis = 500
-/** Holds or returns that one sweep hands to one shard. */
+/** Reservations, holds or returns that one page of a sweep hands to one shard. */
 export const sweepSizeMax = 500
+/** Pages that one sweep goes on for before the next looks again. */
+export const sweepPagesMax = 20
 
 /** How long a commit may be silent before its outcome counts as unknown; a shard's reads are given up then, too. */
 export const commitSilenceMaxMillis = 2_500

@@ -1,11 +1,11 @@
 /**
  * Sends shards what nobody else will: reservations and holds past their time, and units on their way back from other
  * shards. Exactness does not depend on it, since each is checked again in the statement; it only decides how soon stock
- * returns, which is within an interval and a commit.
+ * returns, which is within two looks and a commit. Whatever one look meets, there is a next one.
  */
-import { Clock, Effect, Layer, Schedule } from "effect"
-import { orderDeadlineDefaultMillis, sweepIntervalMillis, sweepSizeMax } from "../domain/bounds.ts"
-import type { Command } from "../domain/commands.ts"
+import { Cause, Clock, Effect, Layer, Schedule } from "effect"
+import { orderDeadlineDefaultMillis, sweepIntervalMillis, sweepPagesMax, sweepSizeMax } from "../domain/bounds.ts"
+import { type Command, holdName } from "../domain/commands.ts"
 import type { Shard } from "../domain/ids.ts"
 import { Inventory } from "./Inventory.ts"
 import type { CommandError } from "./shard/mailboxEntry.ts"
@@ -25,29 +25,48 @@ export const sweeper = Layer.effectDiscard(
     const sweepShard = (shard: Shard) =>
       Effect.all(
         [
-          page(store.expiredOrders(shard, sweepSizeMax), ending.expire),
-          page(store.expiredHolds(shard, sweepSizeMax), (command) => submit(shard, command)),
-          page(store.pendingReturns(shard, sweepSizeMax), (command) => submit(shard, command)),
+          pages(store.expiredOrders(shard, sweepSizeMax), (order) => order.orderId, ending.expire),
+          pages(store.expiredHolds(shard, sweepSizeMax), holdName, (command) => submit(shard, command)),
+          pages(
+            store.pendingReturns(shard, sweepSizeMax),
+            (command) => command.returnId,
+            (command) => submit(shard, command),
+          ),
         ],
-        { discard: true },
+        { concurrency: "unbounded", discard: true },
       )
     const sweep = Effect.gen(function* () {
       const owned = inventory.statuses().flatMap((status) => (status.lease === null ? [] : [status.shard]))
       if (owned.length === 0) return
       yield* Effect.forEach(yield* store.dueShards(owned), sweepShard, { concurrency: 4, discard: true })
     })
-    yield* sweep.pipe(Effect.option, Effect.repeat(Schedule.spaced(sweepIntervalMillis)), Effect.forkScoped)
+    let lastSaid = ""
+    const said = (cause: Cause.Cause<unknown>) => {
+      const message = Cause.pretty(cause)
+      if (message === lastSaid || Cause.hasInterruptsOnly(cause)) return Effect.void
+      lastSaid = message
+      return Effect.logWarning("What is over could not be swept; the next look tries again", cause)
+    }
+    yield* sweep.pipe(Effect.catchCause(said), Effect.repeat(Schedule.spaced(sweepIntervalMillis)), Effect.forkScoped)
   }),
 )
 
-/** Page after page while each is full and all of it was taken; what failed is left to the next sweep. */
-const page = <Row>(
+/**
+ * Page after page while each is full, all of it was taken and the next is another one; what is left is for the next
+ * sweep. A bound beside, since rows that do not go must not keep the others waiting.
+ */
+const pages = <Row>(
   read: Effect.Effect<ReadonlyArray<Row>, StoreUnreachable>,
+  nameOf: (row: Row) => string,
   send: (row: Row) => Effect.Effect<void, CommandError>,
 ): Effect.Effect<void, StoreUnreachable> =>
   Effect.gen(function* () {
-    while (true) {
+    let firstOfLast = ""
+    for (let page = 0; page < sweepPagesMax; page++) {
       const rows = yield* read
+      const [first] = rows
+      if (first === undefined || nameOf(first) === firstOfLast) return
+      firstOfLast = nameOf(first)
       const sent = yield* Effect.forEach(rows, (row) => Effect.isSuccess(send(row)), { concurrency: "unbounded" })
       if (rows.length < sweepSizeMax || sent.includes(false)) return
     }

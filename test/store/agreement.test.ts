@@ -6,6 +6,7 @@ import { assert, layer } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import * as fc from "fast-check"
 import type { HoldWrite, OrderWrite } from "../../src/domain/batch.ts"
+import { keyName } from "../../src/domain/commands.ts"
 import type { CallerId } from "../../src/domain/ids.ts"
 import type { Applied } from "../../src/inventory/store/ShardStore.ts"
 import {
@@ -169,7 +170,7 @@ layer(StoreUnderTest.postgres, { excludeTestServices: true })("PostgreSQL and th
         const changes = drawn.holds.map((row) => ({ ...row, held: holdOf(row.wish, row.attempt, row.ttlMillis) }))
         const changing = (change: string) => changes.filter((row) => row.change === change)
         const checkouts = new Set<CallerId>()
-        const orders = drawn.orders.map((row) => {
+        const everyOrder = drawn.orders.map((row) => {
           const elsewhere = held[other.shard]?.at(-1 - (row.wish % 3)) ?? holdOf(row.wish, row.attempt, 0, other)
           const { caller } = elsewhere.command
           const parts = row.consumes ? [heldPart(elsewhere, other.shard)] : []
@@ -180,6 +181,8 @@ layer(StoreUnderTest.postgres, { excludeTestServices: true })("PostgreSQL and th
           const cartVersion = (carts.get(caller) ?? 1) - (row.sellsCart === "stale" ? 1 : 0)
           return order([[counted, 1]], { ...options, cartVersion })
         })
+        // Each key is written once a batch, as the planner sees to.
+        const orders = [...new Map(everyOrder.map((row) => [keyName(row.command), row])).values()]
         const endings = drawn.endings.flatMap((row) => {
           const ended = placed.at(-1 - row.order)
           if (ended === undefined) return []

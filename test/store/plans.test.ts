@@ -3,7 +3,7 @@
  * ten millionth order costs what the first did. Asked of PostgreSQL's planner with full scans made dear, since it
  * rightly prefers them while a table is small.
  */
-import { PgConnection } from "@effect/sql-pg"
+import { PgClient, PgConnection } from "@effect/sql-pg"
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { commitStatement, voidStatement } from "../../src/inventory/store/commitStatement.ts"
@@ -48,6 +48,7 @@ const growing = new Set([
 interface PlanNode {
   readonly "Node Type": string
   readonly "Relation Name"?: string
+  readonly "Index Name"?: string
   readonly "Index Cond"?: string
   readonly Plans?: ReadonlyArray<PlanNode>
 }
@@ -61,13 +62,23 @@ const readWhole = (node: PlanNode): ReadonlyArray<string> => {
   return [...(isWhole ? [`${type} ${relation}`] : []), ...(node.Plans ?? []).flatMap(readWhole)]
 }
 
+/** The conditions under which a plan goes through these indexes. */
+const conditionsOn = (node: PlanNode, indexes: ReadonlyArray<string>): ReadonlyArray<string> => [
+  ...(indexes.includes(node["Index Name"] ?? "") ? [node["Index Cond"] ?? ""] : []),
+  ...(node.Plans ?? []).flatMap((below) => conditionsOn(below, indexes)),
+]
+
+const planIn = (rows: ReadonlyArray<unknown>): PlanNode => {
+  const [row] = rows as ReadonlyArray<{ readonly "QUERY PLAN": ReadonlyArray<{ readonly Plan: PlanNode }> }>
+  return row?.["QUERY PLAN"][0]?.Plan ?? assert.fail("no plan")
+}
+
 const explainer = Effect.gen(function* () {
   const connection = yield* PgConnection.make(yield* DatabaseAddress)
   for (const way of ["seqscan", "hashjoin", "mergejoin"]) yield* connection.query(`set enable_${way} = off`, [])
   return Effect.fnUntraced(function* ({ parameters, text }: Statement) {
     const { rows } = yield* connection.query(`explain (format json) ${text}`, parameters)
-    const [row] = rows as ReadonlyArray<{ readonly "QUERY PLAN": ReadonlyArray<{ readonly Plan: PlanNode }> }>
-    return row?.["QUERY PLAN"][0]?.Plan ?? assert.fail("no plan")
+    return planIn(rows)
   })
 })
 
@@ -122,6 +133,40 @@ layer(StoreUnderTest.postgres, { excludeTestServices: true })("the statements of
         found.filter((row) => row.length > 1),
         [],
       )
+    }),
+  )
+
+  it.effect("find what is over by its time, however much is not", () =>
+    Effect.gen(function* () {
+      const explain = yield* explainer
+      for (const look of [reads.dueShards([0, 1]), reads.expiredHolds(0, 10), reads.expiredOrders(0, 10)]) {
+        const conditions = conditionsOn(yield* explain(look), ["orders_by_expiry", "holds_by_expiry"])
+        assert.isNotEmpty(conditions)
+        for (const condition of conditions) assert.include(condition, "expires_at")
+      }
+    }),
+  )
+
+  it.effect("count a customer's units by its own orders where few customers have most of them", () =>
+    Effect.gen(function* () {
+      const sql = yield* PgClient.PgClient
+      const lamp = yield* sell({ limitPerCustomer: 3 })
+      yield* sql`
+        insert into orders (id, caller, key, fingerprint, home_shard, total, currency, created_at, expires_at)
+        select md5('order ' || n)::uuid, md5('caller ' || n % 2)::uuid, n::text, decode(repeat('00', 16), 'hex'), 0, 100,
+          'EUR', now(), now() + interval '1 hour' from generate_series(1, 50000) as n`
+      yield* sql`
+        insert into order_lines (order_id, product_id, quantity, unit_price)
+        select md5('order ' || n)::uuid, md5('product ' || n % 50)::uuid, 1, 100 from generate_series(1, 50000) as n`
+      yield* sql`analyze orders, order_lines`
+      const connection = yield* PgConnection.make(yield* DatabaseAddress)
+      yield* connection.query("set enable_seqscan = off", [])
+      yield* connection.query("set plan_cache_mode = force_generic_plan", [])
+      const counted = reads.customerUnits([{ productId: lamp.productId, customer: ann }])
+      const { rows } = yield* connection.query(`explain (format json) ${counted.text}`, counted.parameters)
+      const conditions = conditionsOn(planIn(rows), ["order_lines_pkey"])
+      assert.isNotEmpty(conditions)
+      for (const condition of conditions) assert.include(condition, "order_id")
     }),
   )
 

@@ -25,7 +25,7 @@ import {
 import { spanned } from "../../platform/spans.ts"
 import type { Statement } from "./sqlParameters.ts"
 import { acquireShards } from "./takeover.ts"
-import { type QueryError, serverError, WriterConnections } from "./writerConnections.ts"
+import { isConnectionLost, type QueryError, serverError, WriterConnections } from "./writerConnections.ts"
 
 interface CommitRow {
   readonly at: number
@@ -50,8 +50,12 @@ export const layerNoDeps = Layer.effect(
 
     const write = <Row extends object>(shard: Shard, statement: Statement) =>
       connections.query<Row>(shard, statement).pipe(Effect.mapError((error) => writeError(statement, error)))
+    /** Asked once more where the connection was lost: a server that came back is met by connections that it forgot. */
     const read = <Row extends object>(shard: Shard, statement: Statement) =>
-      connections.query<Row>(shard, statement).pipe(Effect.mapError(unreachable))
+      connections.query<Row>(shard, statement).pipe(
+        Effect.catchIf(isConnectionLost, () => connections.query<Row>(shard, statement)),
+        Effect.mapError(unreachable),
+      )
 
     const commit = Effect.fnUntraced(function* (batch: BatchWrite) {
       const [row] = yield* write<CommitRow>(batch.shard, commitStatement(batch))

@@ -1,0 +1,101 @@
+/** The sweeper by itself, over a store and an inventory that do as the test says, on a clock that stands still. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import { sweepIntervalMillis, sweepPagesMax, sweepSizeMax } from "../../src/domain/bounds.ts"
+import { CallerId, OrderId } from "../../src/domain/ids.ts"
+import { Inventory } from "../../src/inventory/Inventory.ts"
+import * as MemoryShardStore from "../../src/inventory/memory/MemoryShardStore.ts"
+import { OrderEnding } from "../../src/inventory/OrderEnding.ts"
+import { type EndableOrder, ShardStore } from "../../src/inventory/store/ShardStore.ts"
+import { sweeper } from "../../src/inventory/sweeper.ts"
+
+const order = (number: number): EndableOrder => ({
+  orderId: OrderId.make(`00000000-0000-7000-8000-${String(number).padStart(12, "0")}`),
+  caller: CallerId.make("00000000-0000-7000-8000-000000000000"),
+  homeShard: 0,
+  status: "expired",
+  lines: [],
+})
+
+/** A sweeper of one shard, with what it reads and what it does with an order that is over. */
+const sweeping = (
+  expiredOrders: () => ReadonlyArray<EndableOrder>,
+  expire: OrderEnding["Service"]["expire"],
+): Layer.Layer<never> => {
+  const store = MemoryShardStore.make(new MemoryShardStore.MemoryDatabase(1))
+  const status = { shard: 0, lease: { epoch: 1, batch: 0 }, mailboxDepth: 0, batches: 0, commands: 0, lastBatchSize: 0 }
+  return sweeper.pipe(
+    Layer.provide([
+      Layer.succeed(ShardStore, {
+        ...store,
+        dueShards: (shards) => Effect.succeed(shards),
+        expiredOrders: () => Effect.sync(expiredOrders),
+      }),
+      Layer.succeed(Inventory, {
+        submit: () => Effect.die("nothing else is due"),
+        grant: () => {},
+        revoke: () => {},
+        onFenced: () => {},
+        drain: Effect.void,
+        statuses: () => [status],
+      }),
+      Layer.succeed(OrderEnding, { cancel: () => Effect.succeed(null), expire }),
+    ]),
+  )
+}
+
+const sweepsFor = (looks: number) => TestClock.adjust(looks * sweepIntervalMillis)
+
+describe("the sweeper", () => {
+  it.effect("looks again after a look that met a defect", () =>
+    Effect.gen(function* () {
+      const ended: Array<string> = []
+      let looks = 0
+      const reads = () => {
+        looks += 1
+        if (looks === 1) throw new Error("an order that makes no sense")
+        return looks === 2 ? [order(1)] : []
+      }
+      yield* Layer.build(sweeping(reads, ({ orderId }) => Effect.sync(() => void ended.push(orderId))))
+      yield* sweepsFor(3)
+      assert.deepStrictEqual(ended, [order(1).orderId])
+    }).pipe(Effect.scoped),
+  )
+
+  it.effect("goes on through full pages at once", () =>
+    Effect.gen(function* () {
+      const over = Array.from({ length: 2 * sweepSizeMax + 1 }, (_, number) => order(number))
+      const ended = new Set<string>()
+      const reads = () => over.filter(({ orderId }) => !ended.has(orderId)).slice(0, sweepSizeMax)
+      yield* Layer.build(sweeping(reads, ({ orderId }) => Effect.sync(() => void ended.add(orderId))))
+      yield* sweepsFor(0)
+      assert.strictEqual(ended.size, over.length)
+    }).pipe(Effect.scoped),
+  )
+
+  it.effect(
+    "leaves a full page that does not go to the next look, and never has more than so many pages at a time",
+    () =>
+      Effect.gen(function* () {
+        let looks = 0
+        const stuck = Array.from({ length: sweepSizeMax }, (_, number) => order(number))
+        const stays = () => {
+          looks += 1
+          return stuck
+        }
+        yield* Layer.build(sweeping(stays, () => Effect.void))
+        yield* sweepsFor(0)
+        assert.strictEqual(looks, 2)
+
+        let pages = 0
+        const endless = () => {
+          pages += 1
+          return stuck.map((_, number) => order(pages * sweepSizeMax + number))
+        }
+        yield* Layer.build(Layer.fresh(sweeping(endless, () => Effect.void)))
+        yield* sweepsFor(0)
+        assert.strictEqual(pages, sweepPagesMax)
+      }).pipe(Effect.scoped),
+  )
+})
