@@ -53,9 +53,14 @@ const make = Effect.fnUntraced(function* (settings: { readonly orderDeadlineMill
     caller: CallerId,
     orderId: OrderId,
   ): Effect.fn.Return<CancelOutcome | null, CommandError> {
+    const deadlineMillis = yield* deadline
     const order = yield* store.endableOrder(orderId).pipe(Effect.mapError(() => new Busy()))
     if (order === null || order.caller !== caller) return null
-    const deadlineMillis = yield* deadline
+    // Every other status stays what it is to a cancellation, so nobody has to be asked.
+    if (order.status === "cancelled") return { _tag: "AlreadyCancelled" }
+    if (order.status !== "reserved") {
+      return { _tag: "Refused", refusal: { code: "not_cancellable", status: order.status } }
+    }
     const command = yield* ending(order)
     const outcome = yield* inventory.submit(order.homeShard, { ...command, _tag: "Cancel" as const }, deadlineMillis)
     if (outcome._tag === "Cancelled") yield* takeBack(order.homeShard, command, deadlineMillis)

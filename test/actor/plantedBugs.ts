@@ -264,11 +264,13 @@ ${beforeCommit}`,
   },
   {
     name: "reservations that nobody looks for when they are over",
-    patches: [inSweeper("page(store.expiredOrders(shard, sweepSizeMax), ending.expire),", "")],
+    patches: [
+      inSweeper("pages(store.expiredOrders(shard, sweepSizeMax), (order) => order.orderId, ending.expire),", ""),
+    ],
   },
   {
     name: "returns left to nobody",
-    patches: [inSweeper("page(store.pendingReturns(shard, sweepSizeMax), (command) => submit(shard, command)),", "")],
+    patches: [inSweeper("store.pendingReturns(shard, sweepSizeMax),", "Effect.succeed<Array<Return>>([]),")],
   },
   {
     name: "what an order gives back not waited for by the order behind it",

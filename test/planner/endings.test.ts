@@ -38,8 +38,15 @@ describe("an order that ends", () => {
     }
   })
 
-  it("ends once a batch: a second command that ends it waits for the next one", () => {
-    assert.deepStrictEqual(ends(soldOut, cancel(hers), cancel(hers)), ["Ending"])
+  it("is written once a batch, however often its caller cancels it", () => {
+    const batch = [cancel(hers), reserve([[chair, 1]]), cancel(hers)]
+    assert.deepStrictEqual(ends(soldOut, ...batch), ["Ending", "Placed", "Ending"])
+    assert.lengthOf(planScene({ world: soldOut, batch }).write.endings, 1)
+  })
+
+  it("waits for the next batch to end in another way, since only the commit tells which way it ended", () => {
+    assert.deepStrictEqual(ends(soldOut, cancel(hers), expire(hers)), ["Ending"])
+    assert.deepStrictEqual(ends(soldOut, expire(hers), expire(hers)), ["Ending"])
     assert.deepStrictEqual(ends(soldOut, expire(hers), reserve([[chair, 1]]), cancel(hers)), ["Ending", "Placed"])
     const his = placed(reserve([[chair, 1]], { caller: bob }))
     assert.deepStrictEqual(ends(soldOut, cancel(hers), cancel(his)), ["Ending", "Ending"])

@@ -98,7 +98,10 @@ const sameAs = (first: Command | undefined, command: Command | undefined): Verdi
   if (first?._tag === "Restock" && command?._tag === "Restock" && keyName(first) === keyName(command)) {
     return first.fingerprint === command.fingerprint ? { _tag: "Repeated", id: first.movementId } : reused
   }
-  return assert.fail("the same as a command of another key")
+  if (first?._tag === "Cancel" && command?._tag === "Cancel" && first.orderId === command.orderId) {
+    return { _tag: "Ending", orderId: first.orderId }
+  }
+  return assert.fail("the same as a command that asks for something else")
 }
 
 const answered = (outcome: Outcome): Verdict => {

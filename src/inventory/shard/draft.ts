@@ -42,7 +42,7 @@ export type Decision =
   | { readonly _tag: "Ending"; readonly ending: number }
   | { readonly _tag: "Amendment"; readonly amendment: number }
   | { readonly _tag: "Done" }
-  /** The same key as an earlier command of this batch that takes effect: ends as that one does. */
+  /** Asks for the same as an earlier command of this batch that takes effect: ends as a repeat of it. */
   | { readonly _tag: "Same"; readonly as: number }
   /** Known already; nothing is written for it. */
   | { readonly _tag: "Answered"; readonly outcome: Outcome }
@@ -69,8 +69,8 @@ export interface Draft {
   readonly holdNames: Set<string>
   /** Callers whose cart this batch sells. */
   readonly carts: Set<CallerId>
-  /** Orders that this batch ends. */
-  readonly ended: Set<OrderId>
+  /** Orders that this batch ends, with the position of their command. */
+  readonly ended: Map<OrderId, { readonly at: number; readonly ending: EndingWrite }>
   /** Products that this batch edits: what comes after the edit is decided on what it left. */
   readonly amended: Set<ProductId>
   readonly orders: Array<OrderWrite>

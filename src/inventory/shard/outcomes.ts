@@ -2,7 +2,7 @@
  * Who is answered what after a commit. The plan says how each command ends if everything was written as planned; the
  * commit's result and the keys read after it say where it was not.
  */
-import { type Command, keyName, type Outcome } from "../../domain/commands.ts"
+import { type Cancel, type CancelOutcome, type Command, keyName, type Outcome } from "../../domain/commands.ts"
 import { Busy, type Entry, type Reply } from "./mailboxEntry.ts"
 import type { Plan } from "./planner.ts"
 import type { Applied, FactsRead } from "../store/ShardStore.ts"
@@ -27,7 +27,14 @@ export const resolve = (
   const answers: Array<{ entry: Entry; answer: Reply }> = []
   let surprisedAt = Infinity
 
-  /** What a command ends as that shares its key with the order or movement at `at`, which is answered already. */
+  const cancelled = ({ orderId }: Cancel): CancelOutcome => {
+    if (!unended.has(orderId)) return { _tag: "Cancelled" }
+    const status = statuses.get(orderId) ?? "expired"
+    if (status === "cancelled") return { _tag: "AlreadyCancelled" }
+    return { _tag: "Refused", refusal: { code: "not_cancellable", status } }
+  }
+
+  /** What a command ends as that asks for the same as the one at `at`, which is answered already. */
   const asRepeat = (command: Command, at: number): Outcome => {
     const original = covered[at]?.command
     if (original === undefined || command._tag !== original._tag) return { _tag: "HoldMissing" }
@@ -35,6 +42,10 @@ export const resolve = (
       const known = unplaced.has(original.orderId) ? orders.get(keyName(original)) : original
       if (known === undefined) return { _tag: cartsChanged.has(original.orderId) ? "CartChanged" : "HoldMissing" }
       return known.fingerprint === command.fingerprint ? { _tag: "Repeated", orderId: known.orderId } : reused
+    }
+    if (command._tag === "Cancel") {
+      const first = cancelled(command)
+      return first._tag === "Cancelled" ? { _tag: "AlreadyCancelled" } : first
     }
     if (command._tag !== "Restock" || original._tag !== "Restock") return { _tag: "HoldMissing" }
     const known = movements.get(keyName(original)) ?? original
@@ -76,13 +87,8 @@ export const resolve = (
         const { available, stocked } = level
         return { _tag: "Moved", movementId: movement.movementId, createdAtMillis: result.atMillis, stocked, available }
       }
-      case "Ending": {
-        if (command._tag !== "Cancel") return { _tag: "Done" }
-        if (!unended.has(command.orderId)) return { _tag: "Cancelled" }
-        const status = statuses.get(command.orderId) ?? "expired"
-        if (status === "cancelled") return { _tag: "AlreadyCancelled" }
-        return { _tag: "Refused", refusal: { code: "not_cancellable", status } }
-      }
+      case "Ending":
+        return command._tag === "Cancel" ? cancelled(command) : { _tag: "Done" }
       case "Amendment": {
         const amendment = planned.write.amendments[decision.amendment]
         if (amendment !== undefined && !unamended.has(amendment)) {

@@ -88,13 +88,23 @@ export const decideEnding = (
   draft: Draft,
   { lines, orderId }: Cancel | Expire,
   status: EndingWrite["status"],
+  at: number,
 ): Decision | typeof later => {
-  if (draft.ended.has(orderId)) return later
-  draft.ended.add(orderId)
+  const ending = { orderId, lines, status }
+  const earlier = draft.ended.get(orderId)
+  if (earlier !== undefined) return isRepeated(earlier.ending, ending) ? { _tag: "Same", as: earlier.at } : later
+  draft.ended.set(orderId, { at, ending })
   for (const line of lines) if (line.shard === draft.shard) draft.gains.add(line.productId)
-  draft.endings.push({ orderId, lines, status })
+  draft.endings.push(ending)
   return { _tag: "Ending", ending: draft.endings.length - 1 }
 }
+
+/** A cancellation asked for again; an order that may also have expired is left to the next batch. */
+const isRepeated = (earlier: EndingWrite, again: EndingWrite): boolean =>
+  earlier.status === "cancelled" &&
+  again.status === "cancelled" &&
+  earlier.lines.length === again.lines.length &&
+  earlier.lines.every(({ productId }) => again.lines.some((line) => line.productId === productId))
 
 interface SaleLine extends PricedLine {
   readonly product: ProductState

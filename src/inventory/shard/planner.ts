@@ -49,7 +49,7 @@ export const plan = (
     movementKeys: new Map(),
     holdNames: new Set(),
     carts: new Set(),
-    ended: new Set(),
+    ended: new Map(),
     amended: new Set(),
     orders: [],
     holds: [],
@@ -100,9 +100,9 @@ const decide = (draft: Draft, command: Command, at: number): Decision | typeof l
       draft.returns.push(command)
       return { _tag: "Done" }
     case "Cancel":
-      return decideEnding(draft, command, "cancelled")
+      return decideEnding(draft, command, "cancelled", at)
     case "Expire":
-      return decideEnding(draft, command, "expired")
+      return decideEnding(draft, command, "expired", at)
     case "Amend":
       return decideAmend(draft, command)
   }

@@ -4,7 +4,7 @@
  *
  * Must stay true, each rule having broken the books in another form: the lease row is locked first and every other
  * part depends on it; hold rows and carts are locked before keys, keys are inserted sorted by caller and key, stock
- * comes last; stock moves only for rows really inserted, deleted or ended, by relative amounts; a hold's lines are taken
+ * comes after them; stock moves only for rows really inserted, deleted or ended, by relative amounts; a hold's lines are taken
  * from the locked rows; nothing an order needs is deleted before that order is inserted. Only the extension of holds
  * comes last: it never waits, and what it misses is told.
  *
