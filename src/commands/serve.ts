@@ -6,6 +6,7 @@
 import { Console, Effect, Layer, Option } from "effect"
 import { Command } from "effect/cli"
 import { HttpServer } from "effect/http"
+import { SqlError } from "effect/sql"
 import { Accounts } from "../accounts/Accounts.ts"
 import { firstAdminLayer } from "../accounts/firstAdmin.ts"
 import { Passwords } from "../accounts/Passwords.ts"
@@ -26,7 +27,7 @@ import { migrate } from "../platform/migrations.ts"
 import { RedisLink } from "../platform/redis/RedisLink.ts"
 import * as Telemetry from "../platform/telemetry.ts"
 import { application } from "./application.ts"
-import { seededLines, seedWhenEmpty } from "./seed.ts"
+import { type Seeded, seededLines, seedWhenEmpty } from "./seed.ts"
 
 /** Signals closer together than this are one: npm passes on a Ctrl-C that the terminal already sent to everybody. */
 const secondSignalAfterMillis = 500
@@ -57,27 +58,28 @@ const people = Layer.mergeAll(Merchants.layer, firstAdminLayer).pipe(
   Layer.provide(TokenSecret.layer),
 )
 
-/** The demo shop, where the database is empty and the settings want it; then where everything is. */
-const announced = Layer.effectDiscard(
-  Effect.gen(function* () {
-    const seeded = yield* seedWhenEmpty
-    const { address } = yield* HttpServer.HttpServer
-    const url = HttpServer.formatAddress(address)
-    const lines = [
-      "",
-      `Hedonify serves ${url}`,
-      `  docs  ${url}/docs`,
-      "  stop  Ctrl-C: answers what it has accepted, then stops",
-      "",
-      ...(Option.isSome(seeded) ? [...seededLines(seeded.value), ""] : []),
-    ]
-    yield* Console.log(lines.join("\n"))
-  }),
-)
+const announced = (seeded: Option.Option<Seeded>) =>
+  Layer.effectDiscard(
+    Effect.gen(function* () {
+      const { address } = yield* HttpServer.HttpServer
+      const url = HttpServer.formatAddress(address)
+      const lines = [
+        "",
+        `Hedonify serves ${url}`,
+        `  docs  ${url}/docs`,
+        "  stop  Ctrl-C: answers what it has accepted, then stops",
+        "",
+        ...(Option.isSome(seeded) ? [...seededLines(seeded.value), ""] : []),
+      ]
+      yield* Console.log(lines.join("\n"))
+    }),
+  )
+
+/** The demo shop, where the database is empty and the settings want it; whoever finds the service ready finds it, too. */
+const open = Layer.unwrap(Effect.map(seedWhenEmpty, (seeded) => Layer.provide(announced(seeded), httpLayer)))
 
 /** Read from the bottom: each line outlives the ones above it. */
-const service = announced.pipe(
-  Layer.provide(httpLayer),
+const service = open.pipe(
   Layer.provide(readiness),
   Layer.provide([people, Products.layer, StockMovements.layer]),
   Layer.provide(application),
@@ -106,7 +108,8 @@ const run = stopAtOnceWhenToldTwice.pipe(
   // What fails while it is put together has one cause that a person can act on: the database or a file.
   Effect.mapError((error) => {
     if (error instanceof CannotStart) return error
-    return cannotStart(`Hedonify cannot start: ${error instanceof Error ? error.message : error.code}`)
+    const cause = SqlError.isSqlError(error) ? error.reason.cause : error
+    return cannotStart(`Hedonify cannot start: ${cause instanceof Error ? cause.message : String(error)}.`)
   }),
   // Told to stop, it stopped as it should: that is success, whatever the signal was.
   Effect.onInterrupt(() => Effect.sync(() => (process.exitCode = 0))),
