@@ -16,7 +16,7 @@ import type { Product } from "./product.ts"
 import { productById } from "./productStatements.ts"
 
 /** The versions that an edit is meant for. */
-export type Editions = "any" | ReadonlyArray<number>
+export type WantedVersions = "any" | ReadonlyArray<number>
 
 type Failed = Forbidden | NotFound | EditRefusal | CommandError | SqlError.SqlError
 
@@ -29,7 +29,11 @@ export class ProductEditor extends Context.Service<
       productId: ProductId,
     ) => Effect.Effect<void, Forbidden | NotFound | SqlError.SqlError>
     /** The product as it is after the change. Whether the account may make it has been asked before. */
-    readonly edit: (productId: ProductId, editions: Editions, change: ProductChange) => Effect.Effect<Product, Failed>
+    readonly edit: (
+      productId: ProductId,
+      versions: WantedVersions,
+      change: ProductChange,
+    ) => Effect.Effect<Product, Failed>
   }
 >()("hedonify/catalogue/ProductEditor") {
   static readonly layer = Layer.effect(
@@ -48,11 +52,11 @@ export class ProductEditor extends Context.Service<
         Effect.flatMap(read(productId), (product) => Effect.fail<EditRefusal>({ code: "version_mismatch", product }))
 
       /** Of several versions that the caller would accept, the one that there is. */
-      const editionOf = Effect.fnUntraced(function* (productId: ProductId, editions: Editions) {
-        if (editions === "any") return null
-        if (editions.length === 1 && editions[0] !== undefined) return editions[0]
+      const versionOf = Effect.fnUntraced(function* (productId: ProductId, versions: WantedVersions) {
+        if (versions === "any") return null
+        if (versions.length === 1 && versions[0] !== undefined) return versions[0]
         const product = yield* read(productId)
-        return editions.includes(product.version) ? product.version : yield* mismatch(productId)
+        return versions.includes(product.version) ? product.version : yield* mismatch(productId)
       })
 
       const mayEdit = Effect.fnUntraced(function* (account: Account, productId: ProductId) {
@@ -63,11 +67,11 @@ export class ProductEditor extends Context.Service<
 
       const edit = Effect.fn("ProductEditor.edit")(function* (
         productId: ProductId,
-        editions: Editions,
+        versions: WantedVersions,
         change: ProductChange,
       ): Effect.fn.Return<Product, Failed> {
-        const edition = yield* editionOf(productId, editions)
-        const outcome = yield* writer.amend(productId, edition, change)
+        const version = yield* versionOf(productId, versions)
+        const outcome = yield* writer.amend(productId, version, change)
         if (outcome._tag === "Amended") {
           yield* cache.changed
           return yield* read(productId)

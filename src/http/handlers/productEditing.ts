@@ -20,7 +20,7 @@ import { Api } from "../contract/Api.ts"
 import { CurrentPrincipal } from "../contract/authorization.ts"
 import type { ImportOutcome } from "../contract/productImport.ts"
 import { AmendProduct, CreateProduct, MoveStock, type StockMovementView } from "../contract/product.ts"
-import { editionsOf, etagOf } from "../entityTags.ts"
+import { versionsOf, etagOf } from "../entityTags.ts"
 import { readImport } from "../importBody.ts"
 import { isoTime } from "../isoTime.ts"
 import { newProductOf, productChangeOf, productView } from "../productView.ts"
@@ -81,7 +81,7 @@ export const productEditingHandlers = HttpApiBuilder.group(
       yield* editor.mayEdit(account, id)
       if (ifMatch === undefined) return yield* Effect.fail(ifMatchMissing)
       const change = productChangeOf(yield* readChange(request))
-      const product = yield* editor.edit(id, editionsOf(ifMatch), change)
+      const product = yield* editor.edit(id, versionsOf(ifMatch), change)
       return HttpApiSchema.withHeaders({ body: productView(product), headers: { etag: etagOf(product) } })
     })
 
@@ -89,7 +89,7 @@ export const productEditingHandlers = HttpApiBuilder.group(
       const { account } = yield* CurrentPrincipal
       yield* editor.mayEdit(account, id)
       if (ifMatch === undefined) return yield* Effect.fail(ifMatchMissing)
-      yield* editor.edit(id, editionsOf(ifMatch), { archived: true })
+      yield* editor.edit(id, versionsOf(ifMatch), { archived: true })
     })
 
     const importProducts = Effect.fnUntraced(function* (
