@@ -24,7 +24,7 @@ const keepAliveSeconds = 30
 
 const durabilitySettings = ["fsync", "full_page_writes", "synchronous_commit"] as const
 
-/** Fails with one sentence where PostgreSQL cannot be reached, is too old, or may lose commits. */
+/** Fails with one sentence where PostgreSQL cannot be reached, is too old, not in UTF-8, or may lose commits. */
 export const checkDatabase = Effect.fn("checkDatabase")(function* (
   address: PgConnection.Config,
   options: { readonly unsafeDurability: boolean },
@@ -32,7 +32,7 @@ export const checkDatabase = Effect.fn("checkDatabase")(function* (
   const { rows } = yield* Effect.scoped(
     Effect.flatMap(PgConnection.make({ ...address, prepare: false }), (connection) =>
       connection.query("SELECT name, setting FROM pg_settings WHERE name = ANY (string_to_array($1, ' '))", [
-        ["server_version", "server_version_num", ...durabilitySettings].join(" "),
+        ["server_version", "server_version_num", "server_encoding", ...durabilitySettings].join(" "),
       ]),
     ),
   ).pipe(
@@ -45,6 +45,12 @@ export const checkDatabase = Effect.fn("checkDatabase")(function* (
   const settings = new Map(rows.map((row) => [String(row["name"]), String(row["setting"])]))
   if (Number(settings.get("server_version_num")) < oldestVersionNumber) {
     return yield* cannotStart(`PostgreSQL 15 or newer is needed; this one is ${settings.get("server_version")}.`)
+  }
+  const encoding = settings.get("server_encoding")
+  if (encoding !== "UTF8") {
+    return yield* cannotStart(
+      `The database is in ${encoding}; create it with ENCODING 'UTF8', which names are kept in.`,
+    )
   }
   const off = durabilitySettings.find((name) => settings.get(name) === "off")
   if (off !== undefined && !options.unsafeDurability) {

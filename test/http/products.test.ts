@@ -193,6 +193,7 @@ layer(testServer, { excludeTestServices: true })("products", (it) => {
       const [hat = "", blueShirt = "", redShirt = ""] = made
       const own = `/v1/products?merchantId=${merchantId}`
       assert.deepStrictEqual(ids(yield* call(own)), made)
+      assert.deepStrictEqual(ids(yield* call(`${own}&q=`)), ids(yield* call(own)))
       assert.deepStrictEqual(ids(yield* call(`${own}&q=blue`)), [hat, blueShirt])
       assert.deepStrictEqual(ids(yield* call(`${own}&q=BLUE%20shi`)), [blueShirt])
       assert.deepStrictEqual(ids(yield* call(`${own}&q=%27%26%7C!():*`)), [])

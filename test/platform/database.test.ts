@@ -31,6 +31,23 @@ describe("the database at the start", () => {
     }),
   )
 
+  it.effect("is refused where it keeps text in anything but UTF-8", () =>
+    Effect.gen(function* () {
+      const address = yield* freshDatabase("empty")
+      const database = `${address.database ?? ""}_ascii`
+      const connection = yield* PgConnection.make(address)
+      const options = "encoding 'SQL_ASCII' locale_provider libc lc_collate 'C' lc_ctype 'C' template template0"
+      yield* Effect.acquireRelease(connection.query(`create database ${database} ${options}`, [], false), () =>
+        Effect.ignore(connection.query(`drop database ${database} with (force)`, [], false)),
+      )
+      const { url: _, ...server } = address
+      assert.strictEqual(
+        yield* refusalOf({ ...server, database }),
+        "The database is in SQL_ASCII; create it with ENCODING 'UTF8', which names are kept in.",
+      )
+    }).pipe(Effect.scoped),
+  )
+
   it.effect("is refused in one sentence where it cannot be reached, without its password", () =>
     Effect.gen(function* () {
       const message = yield* refusalOf({ url: Redacted.make("postgres://somebody:hush@127.0.0.1:1/shop") })

@@ -33,8 +33,8 @@ export class ProductsGroup extends HttpApiGroup.make("products")
       query: {
         limit: limitParameter,
         starting_after: Schema.optionalKey(ProductId),
-        q: Schema.optionalKey(lineOfText(nameLengthMax)).annotateKey({
-          description: "Words that begin a word of the name.",
+        q: Schema.optionalKey(Schema.Union([Schema.Literal(""), lineOfText(nameLengthMax)])).annotateKey({
+          description: "Words that begin a word of the name; empty, as an empty search box sends it, it asks for nothing.",
         }),
         merchantId: Schema.optionalKey(MerchantId),
         inStock: Schema.optionalKey(Schema.Literals(["true", "false"])),

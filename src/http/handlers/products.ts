@@ -38,7 +38,7 @@ export const productsHandlers = HttpApiBuilder.group(
       const page = yield* products.list({
         limit: query.limit ?? pageSizeDefault,
         startingAfter: query.starting_after ?? null,
-        words: query.q === undefined ? null : wordsOf(query.q),
+        words: query.q === undefined || query.q === "" ? null : wordsOf(query.q),
         merchantId: query.merchantId ?? null,
         inStock: query.inStock === undefined ? null : query.inStock === "true",
       })
