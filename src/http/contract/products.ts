@@ -34,7 +34,8 @@ export class ProductsGroup extends HttpApiGroup.make("products")
         limit: limitParameter,
         starting_after: Schema.optionalKey(ProductId),
         q: Schema.optionalKey(Schema.Union([Schema.Literal(""), lineOfText(nameLengthMax)])).annotateKey({
-          description: "Words that begin a word of the name; empty, as an empty search box sends it, it asks for nothing.",
+          description:
+            "Words that begin a word of the name; empty, as an empty search box sends it, it asks for nothing.",
         }),
         merchantId: Schema.optionalKey(MerchantId),
         inStock: Schema.optionalKey(Schema.Literals(["true", "false"])),
