@@ -28,7 +28,11 @@ export class ProductEditor extends Context.Service<
       account: Account,
       productId: ProductId,
     ) => Effect.Effect<void, Forbidden | NotFound | SqlError.SqlError>
-    /** The product as it is after the change. Whether the account may make it has been asked before. */
+    /**
+     * The product as it is after the change. Whether the account may make it has been asked before. Fails with
+     * `version_mismatch`, and the product as it is, where it is at none of `versions` (an empty list names none), with
+     * `currency_fixed` for a price in another currency, and with `not_found`.
+     */
     readonly edit: (
       productId: ProductId,
       versions: WantedVersions,

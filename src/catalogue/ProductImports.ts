@@ -32,6 +32,11 @@ export class ProductImports extends Context.Service<
   {
     /** What would come of each row. */
     readonly rehearse: (account: Account, wanted: WantedImport) => Effect.Effect<ImportOutcome, Failed>
+    /**
+     * Creates the products of 1 to `importRowsMax` rows, chunk by chunk, each chunk with its results in one statement: a
+     * failure or a crash leaves whole chunks, and the same key goes on behind them. Fails with `idempotency_key_reused`
+     * where the key stands for another body; a row that fails fails alone, in its result.
+     */
     readonly run: (account: Account, key: IdempotencyKey, wanted: WantedImport) => Effect.Effect<ImportOutcome, Failed>
   }
 >()("hedonify/catalogue/ProductImports") {

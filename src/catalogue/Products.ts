@@ -28,6 +28,7 @@ export class Products extends Context.Service<
     ) => Effect.Effect<Product, Forbidden | CatalogueRefusal | SqlError.SqlError>
     /** Archived products, too: whoever bought one may still look at it. */
     readonly get: (id: ProductId) => Effect.Effect<Product, NotFound | SqlError.SqlError>
+    /** A page of what is listed, by id; a search may come back short and say where it goes on (`next`). */
     readonly list: (query: ProductQuery) => Effect.Effect<ProductPage, SqlError.SqlError>
   }
 >()("hedonify/catalogue/Products") {

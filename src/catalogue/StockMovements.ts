@@ -42,11 +42,13 @@ const movementOf = ({ accountId, accountName, ...row }: MovementRow): StockMovem
 export class StockMovements extends Context.Service<
   StockMovements,
   {
+    /** A page of 1 to `pageSizeMax` movements, oldest first, for members of the product's merchant and admins. */
     readonly list: (
       account: Account,
       productId: ProductId,
       page: { readonly limit: number; readonly startingAfter: StockMovementId | null },
     ) => Effect.Effect<Page<StockMovement>, Forbidden | NotFound | SqlError.SqlError>
+    /** Whoever asks has been seen to. */
     readonly get: (id: StockMovementId) => Effect.Effect<StockMovement, NotFound | SqlError.SqlError>
     /** Fails unless the account may move this product's stock now. */
     readonly mayMove: (
