@@ -2,7 +2,6 @@
  * What an import is made of and what comes of it: rows that were read from its body, and a result for each of them.
  */
 import { Option } from "effect"
-import { hash } from "node:crypto"
 import { actsFor, type Account } from "../accounts/principal.ts"
 import type { MerchantId, ProductId } from "../domain/ids.ts"
 import type { NewProduct } from "./product.ts"
@@ -29,10 +28,6 @@ export interface ImportOutcome {
   /** Whether nothing was left to do: an earlier import under this key had done it all. */
   readonly isReplayed: boolean
 }
-
-/** What an import's key stands for: its body, how it is to be read and for whom (first 128 bits of SHA-256, hex). */
-export const importFingerprint = (format: string, merchantId: MerchantId | null, body: Uint8Array): string =>
-  hash("sha256", `${format} ${merchantId} ${hash("sha256", body, "hex")}`, "hex").slice(0, 32)
 
 const misfit = (message: string): ImportRow => ({ _tag: "Misfit", errors: [{ pointer: "/merchantId", message }] })
 

@@ -22,5 +22,9 @@ export const checkoutFingerprint = fingerprintOf(["checkout"])
 export const checkoutHoldFingerprint = (lines: ReadonlyArray<RequestedLine>): string =>
   fingerprintOf(["checkout", pairs(lines)])
 
+/** Of the body as it was sent, how it is to be read and for whom. */
+export const importFingerprint = (format: string, merchantId: string | null, body: Uint8Array): string =>
+  fingerprintOf(["import", format, merchantId, hash("sha256", body, "hex")])
+
 export const movementFingerprint = (productId: string, kind: string, quantity: number, reason: string | null): string =>
   fingerprintOf(["stock-movement", productId, kind, quantity, reason])
