@@ -6,7 +6,7 @@
  * Must stay true: what is demanded here is what the promise says, no more: a check that only today's code passes would
  * forbid tomorrow's.
  */
-import { assert } from "@effect/vitest"
+import { assert } from "chai"
 import { sweepIntervalMillis } from "../../src/domain/bounds.ts"
 import type { Command, PricedLine } from "../../src/domain/commands.ts"
 import type { OrderId, Shard } from "../../src/domain/ids.ts"

@@ -6,7 +6,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { simulate } from "./simulation.ts"
 
-/** A failing seed alone: `SIMULATION_SEED=1721 npx vitest run test/actor/simulation.test.ts`. */
+/** A failing seed alone: `SIMULATION_SEED=1721 npx vitest run test/simulation/simulation.test.ts`. */
 const replayed = process.env["SIMULATION_SEED"]
 const seedsOfPart = 500
 /** A part takes some seconds on a machine that has nothing else to do. */
@@ -62,7 +62,7 @@ describe("the actors under a seeded scheduler", () => {
   const keepsThePromise = (seed: number): boolean => {
     const report = simulate(seed)
     if (report.violation !== null) {
-      const replay = `SIMULATION_SEED=${seed} npx vitest run test/actor/simulation.test.ts`
+      const replay = `SIMULATION_SEED=${seed} npx vitest run test/simulation/simulation.test.ts`
       throw new Error(`seed ${seed} broke the promise; replay it with: ${replay}`, { cause: report.violation })
     }
     for (const [name, count] of report.seen) seen.set(name, (seen.get(name) ?? 0) + count)

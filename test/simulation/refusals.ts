@@ -2,7 +2,7 @@
  * What a refusal names must have been so where the order of the mailbox puts it: the stock that was left, the units the
  * customer had, the price, the limit, the version. Read from the ledger alone, and so from the rows.
  */
-import { assert } from "@effect/vitest"
+import { assert } from "chai"
 import type { Command } from "../../src/domain/commands.ts"
 import type { ProductId } from "../../src/domain/ids.ts"
 import type { Money } from "../../src/domain/money.ts"

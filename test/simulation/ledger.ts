@@ -5,7 +5,7 @@
  * Must stay true: what the steps of a batch move is what its rows moved, and each sale found the price, the limit and
  * the stock that those ahead of it had left; otherwise `judged` is told.
  */
-import { assert } from "@effect/vitest"
+import { assert } from "chai"
 import type { AmendmentWrite, BatchWrite } from "../../src/domain/batch.ts"
 import type { Command, PricedLine, Release, Reserve } from "../../src/domain/commands.ts"
 import type { OrderId, ProductId, Shard } from "../../src/domain/ids.ts"

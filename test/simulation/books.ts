@@ -2,7 +2,7 @@
  * What the rows alone must say at any instant, whoever wrote them: the balance of every product, one order a key, sums
  * that are sums, units that are counted right. The same checks for the in-memory tables and for what PostgreSQL holds.
  */
-import { assert } from "@effect/vitest"
+import { assert } from "chai"
 import type { ProductId } from "../../src/domain/ids.ts"
 import { isLive, type OrderStatus } from "../../src/domain/order.ts"
 
