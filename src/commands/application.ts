@@ -21,6 +21,7 @@ import { ensureShards } from "../inventory/shards.ts"
 import { SingleOwner } from "../inventory/SingleOwner.ts"
 import { sweeper } from "../inventory/sweeper.ts"
 import { WriterConnections } from "../inventory/store/writerConnections.ts"
+import { OrderReads } from "../orders/OrderReads.ts"
 import { Orders } from "../orders/Orders.ts"
 import { Configuration, type ConfigurationValues } from "../platform/Configuration.ts"
 import { RedisLink } from "../platform/redis/RedisLink.ts"
@@ -65,7 +66,7 @@ export const application = Layer.unwrap(
       Layer.provideMerge(inventory),
     )
     return Layer.mergeAll(
-      Orders.layer(settings).pipe(Layer.provide(OrderCoordinator.layer)),
+      Orders.layer(settings).pipe(Layer.provide([OrderCoordinator.layer, OrderReads.layer])),
       Layer.mergeAll(ProductEditor.layer, ProductImports.layer).pipe(
         Layer.provideMerge(ProductWriter.layer(settings)),
         Layer.provideMerge(shared(settings)),

@@ -5,7 +5,6 @@
  * Must stay true: a reader sees its own orders, a merchant its own lines, everybody else nothing; only whoever placed
  * an order cancels it.
  */
-import { PgClient } from "@effect/sql-pg"
 import { Clock, Context, Effect, Layer } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { Carts } from "../carts/Carts.ts"
@@ -20,7 +19,7 @@ import { OrderCoordinator } from "../inventory/OrderCoordinator.ts"
 import { OrderEnding } from "../inventory/OrderEnding.ts"
 import { spanned } from "../platform/spans.ts"
 import { type CheckedOut, type CheckOut, makeCheckout } from "./checkout.ts"
-import { type OrderFilter, readOrders } from "./orderReads.ts"
+import { type OrderFilter, OrderReads } from "./OrderReads.ts"
 import { type Buyer, makePlacing, type OrderSettings, type Placed } from "./placing.ts"
 
 /** Lines may name a product twice; merged, each must be within `lineQuantityMax`, which the edge checks. */
@@ -67,7 +66,7 @@ const make = Effect.fnUntraced(function* (settings: OrderSettings) {
   const ending = yield* OrderEnding
   const carts = yield* Carts
   const random = yield* SecureRandom.SecureRandom
-  const reads = readOrders(yield* PgClient.PgClient)
+  const reads = yield* OrderReads
   const placing = makePlacing({ coordinator, random, reads, settings })
 
   const place = Effect.fnUntraced(function* (

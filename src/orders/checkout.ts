@@ -14,7 +14,7 @@ import type { CheckoutRefusal, OrderRefusal } from "../domain/refusals.ts"
 import { checkoutFingerprint, checkoutHoldFingerprint } from "../inventory/fingerprint.ts"
 import { Busy, type CommandError, OutcomeUnknown } from "../inventory/shard/mailboxEntry.ts"
 import { interruptibleAtOnce } from "../platform/interruptibleAtOnce.ts"
-import type { OrderReads } from "./orderReads.ts"
+import type { OrderReads } from "./OrderReads.ts"
 import type { Buyer, makePlacing, OrderSettings, Placed } from "./placing.ts"
 
 export interface CheckOut {
@@ -29,7 +29,7 @@ export type CheckedOut =
 interface CheckoutParts {
   readonly carts: Carts["Service"]
   readonly place: ReturnType<typeof makePlacing>
-  readonly reads: OrderReads
+  readonly reads: OrderReads["Service"]
   readonly settings: OrderSettings
 }
 

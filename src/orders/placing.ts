@@ -13,7 +13,7 @@ import type { Order, OrderLine, RequestedLine } from "../domain/order.ts"
 import type { OrderRefusal } from "../domain/refusals.ts"
 import { Busy, type CommandError } from "../inventory/shard/mailboxEntry.ts"
 import type { CoordinatedOutcome, OrderCoordinator } from "../inventory/OrderCoordinator.ts"
-import type { OrderReads } from "./orderReads.ts"
+import type { OrderReads } from "./OrderReads.ts"
 
 /** Who places an order: whose keys count, and who the units are counted for. */
 export interface Buyer {
@@ -49,7 +49,7 @@ export interface ToPlace {
 export interface PlacingParts {
   readonly coordinator: OrderCoordinator["Service"]
   readonly random: SecureRandom.SecureRandom["Service"]
-  readonly reads: OrderReads
+  readonly reads: OrderReads["Service"]
   readonly settings: OrderSettings
 }
 

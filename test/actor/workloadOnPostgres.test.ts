@@ -17,6 +17,7 @@ import { ShardDirectory } from "../../src/inventory/ShardDirectory.ts"
 import { ShardStore } from "../../src/inventory/store/ShardStore.ts"
 import { sweeper } from "../../src/inventory/sweeper.ts"
 import { WriterConnections } from "../../src/inventory/store/writerConnections.ts"
+import { OrderReads } from "../../src/orders/OrderReads.ts"
 import { Orders } from "../../src/orders/Orders.ts"
 import { isViolated, verify } from "../../src/verification/verify.ts"
 import { makeShards } from "../inventory/fixtures.ts"
@@ -36,7 +37,9 @@ const shop = Layer.mergeAll(
   ProductWriter.layer(deadline),
   sweeper,
 ).pipe(
-  Layer.provideMerge(Layer.mergeAll(OrderCoordinator.layer, OrderEnding.layer(deadline), Carts.layer)),
+  Layer.provideMerge(
+    Layer.mergeAll(OrderCoordinator.layer, OrderEnding.layer(deadline), OrderReads.layer, Carts.layer),
+  ),
   Layer.provideMerge(Inventory.layerLocal(settings)),
   Layer.provideMerge(stores),
   Layer.provideMerge(SecureRandom.layerWebCrypto),

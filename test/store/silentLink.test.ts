@@ -9,7 +9,7 @@ import { CallerId, OrderId } from "../../src/domain/ids.ts"
 import { WriterConnections } from "../../src/inventory/store/writerConnections.ts"
 import { statement } from "../../src/inventory/store/sqlParameters.ts"
 import { makeCheckout } from "../../src/orders/checkout.ts"
-import { readOrders } from "../../src/orders/orderReads.ts"
+import { OrderReads } from "../../src/orders/OrderReads.ts"
 import { accountBuyer } from "../../src/orders/placing.ts"
 import { Configuration } from "../../src/platform/Configuration.ts"
 import { DatabaseAddress, DatabaseHealth } from "../../src/platform/Database.ts"
@@ -22,7 +22,13 @@ const orderDeadlineMillis = 1_500
 const slackMillis = 2_000
 
 const servicesOver = (link: LossyLink.LossyLink) =>
-  Layer.mergeAll(WriterConnections.layer, CatalogueCache.layerLocal, Carts.layer, DatabaseHealth.layer).pipe(
+  Layer.mergeAll(
+    WriterConnections.layer,
+    CatalogueCache.layerLocal,
+    Carts.layer,
+    OrderReads.layer,
+    DatabaseHealth.layer,
+  ).pipe(
     Layer.provideMerge(PgClient.layer({ ...link.address, maxConnections: 8 })),
     Layer.provide(Layer.succeed(DatabaseAddress, link.address)),
     Layer.provide(Configuration.layerOf({})),
@@ -35,7 +41,7 @@ it.live("a link that goes silent keeps nobody who reads through the pool beyond 
     yield* Effect.gen(function* () {
       const sql = yield* PgClient.PgClient
       const carts = yield* Carts
-      const reads = readOrders(sql)
+      const reads = yield* OrderReads
       const checkout = makeCheckout({
         carts,
         place: () => Effect.die("nothing is placed here"),

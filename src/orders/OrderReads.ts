@@ -3,12 +3,12 @@
  * the ones they were sold at. Must stay true: a reservation whose time is over by PostgreSQL's clock is expired to every
  * reader, whether or not anybody has come to give its units back.
  */
-import type { PgClient } from "@effect/sql-pg"
-import { Effect } from "effect"
+import { PgClient } from "@effect/sql-pg"
+import { Context, Effect, Layer } from "effect"
 import { pooledSilenceMaxMillis } from "../domain/bounds.ts"
 import type { CallerId, OrderId } from "../domain/ids.ts"
 import type { Order, OrderLine, OrderStatus } from "../domain/order.ts"
-import { pageOf } from "../domain/page.ts"
+import { type Page, pageOf } from "../domain/page.ts"
 import { Busy } from "../inventory/shard/mailboxEntry.ts"
 import { interruptibleAtOnce } from "../platform/interruptibleAtOnce.ts"
 
@@ -37,12 +37,30 @@ interface OrderRow {
   >
 }
 
-export type OrderReads = ReturnType<typeof readOrders>
+export class OrderReads extends Context.Service<
+  OrderReads,
+  {
+    /** The order of this id, or null. Waits no longer than `pooledSilenceMaxMillis`. */
+    readonly byId: (orderId: OrderId) => Effect.Effect<Order | null, Busy>
+    /** The order of a key, with what the key was used for. Waits as `byId` does. */
+    readonly byKey: (
+      caller: CallerId,
+      key: string,
+    ) => Effect.Effect<{ readonly order: Order; readonly fingerprint: string } | null, Busy>
+    /** The caller's own orders, newest first. */
+    readonly list: (caller: CallerId, filter: OrderFilter) => Effect.Effect<Page<Order>, Busy>
+  }
+>()("hedonify/orders/OrderReads") {
+  static readonly layer = Layer.effect(
+    OrderReads,
+    Effect.map(PgClient.PgClient, (sql) => readOrders(sql)),
+  )
+}
 
 /** By the time at which the statement began, so that a list by status shows every order in that status. */
 const isOverdue = "o.status = 'reserved' and o.expires_at <= now()"
 
-export const readOrders = (sql: PgClient.PgClient) => {
+const readOrders = (sql: PgClient.PgClient): OrderReads["Service"] => {
   const columns = sql.literal(`o.id, o.caller, o.customer_ref as "customerRef", o.home_shard as "homeShard",
     case when ${isOverdue} then 'expired' else o.status end as status,
     o.total::float8 as total, o.currency, (extract(epoch from o.created_at) * 1000)::float8 as "createdAtMillis",
@@ -63,7 +81,6 @@ export const readOrders = (sql: PgClient.PgClient) => {
     Effect.mapError(() => new Busy()),
   )
 
-  /** The order of a key, with what the key was used for. */
   const byKey = Effect.fnUntraced(
     function* (caller: CallerId, key: string) {
       const [row] = yield* sql<OrderRow & { readonly fingerprint: string }>`
