@@ -1,18 +1,20 @@
 /** An order over two shards whose caller hangs up at any moment: whatever became of it, its key answers again. */
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Exit, Fiber } from "effect"
+import { Effect, Exit, Fiber } from "effect"
 import { MemoryDatabase } from "../../src/inventory/memory/MemoryShardStore.ts"
 import { reserve } from "../inventory/fixtures.ts"
 import { Chance } from "../simulation/chance.ts"
 import { firstCounts } from "../simulation/counts.ts"
 import { History } from "../simulation/history.ts"
 import { Ledger } from "../simulation/ledger.ts"
-import { makeNode } from "../simulation/node.ts"
+import { makeNode, type Node } from "../simulation/node.ts"
 import { newProduct } from "./oneShard.ts"
 import { SeededRuntime } from "../simulation/seededRuntime.ts"
 import { realModules } from "../simulation/simulation.ts"
 
 const settings = { shards: 2, mailboxSize: 10, batchSizeMax: 10, lingerMillis: 0 }
+
+const same = (coordinator: Node["coordinator"]) => coordinator
 
 /** Hangs up after as many breaths as the seed says, and asks again with the same key. */
 const hangUpAndAskAgain = (seed: number) => {
@@ -25,11 +27,9 @@ const hangUpAndAskAgain = (seed: number) => {
     const history = new History(() => {})
     const judged = (check: () => void) => check()
     const ledger = new Ledger(database, history, firstCounts(database.tables), judged, () => {})
-    const node = yield* makeNode("first", realModules, { database, serving: null }, settings, {
-      history,
-      ledger,
-      chance,
-    })
+    const process = runtime.process("first")
+    const surroundings = { process, database, history, ledger, chance, remote: null, watched: same }
+    const node = yield* process.within(makeNode(realModules, settings, surroundings))
     node.inventory.grant(new Map([0, 1].map((shard) => [shard, database.acquire(shard, "first")])))
     const order = reserve(lines)
     const request = { ...order, holdFingerprint: order.fingerprint }
@@ -41,7 +41,7 @@ const hangUpAndAskAgain = (seed: number) => {
     const stock = database.tables.stock.all().map((row) => row.available)
     return { tag: outcome._tag, orders: database.tables.orders.all().length, stock }
   })
-  const exit = runtime.run(Effect.scoped(Effect.provideService(program, Clock.Clock, runtime)), () => {})
+  const exit = runtime.run(Effect.scoped(program), () => {})
   return Exit.isSuccess(exit) ? exit.value : assert.fail(`seed ${seed}: ${exit.cause}`)
 }
 

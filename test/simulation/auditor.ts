@@ -6,14 +6,14 @@
  * Must stay true: what is demanded here is what the promise says, no more: a check that only today's code passes would
  * forbid tomorrow's.
  */
-import { assert } from "chai"
+import assert from "node:assert/strict"
 import { sweepIntervalMillis } from "../../src/domain/bounds.ts"
 import type { Command, PricedLine } from "../../src/domain/commands.ts"
 import type { OrderId, Shard } from "../../src/domain/ids.ts"
 import type { MemoryDatabase } from "../../src/inventory/memory/MemoryShardStore.ts"
-import type { BatchEvent } from "../../src/inventory/memory/memoryTables.ts"
+import { type BatchEvent, customerOf } from "../../src/inventory/memory/memoryTables.ts"
 import { assertBooks, assertUnits, type Books } from "./books.ts"
-import type { Attempt, Cancellation, History, Submission } from "./history.ts"
+import type { Attempt, Cancellation, History, Purchase, Submission } from "./history.ts"
 import { type Ledger, quantities } from "./ledger.ts"
 import { checkNothingToEdit, checkRefusal } from "./refusals.ts"
 
@@ -27,11 +27,11 @@ export interface Circumstances {
   readonly isPunctual: boolean
   /** Whether a store call of this node on this shard is under way, or ended just now without an answer. */
   readonly isCommitting: (node: string, shard: Shard) => boolean
-  readonly customerOf: (orderId: string) => string
   /** Every count before anything happened. */
   readonly first: ReadonlyMap<string, number>
-  /** Nodes that were killed: who waited for them got no answer. */
-  readonly killed: ReadonlySet<string>
+  /** Whether this node was killed: who waited for it got no answer. */
+  readonly isKilled: (node: string) => boolean
+  readonly nowMillis: () => number
 }
 
 export class Auditor {
@@ -59,9 +59,9 @@ export class Auditor {
 
   onApplied(ledger: Ledger): void {
     assertBooks(this.#books)
-    assertUnits(this.#books, this.#circumstances.customerOf)
+    assertUnits(this.#books, this.#customerOf)
     for (const { submission } of ledger.batches.at(-1)?.steps ?? []) {
-      assert.isFalse(saidNothing(submission), `command ${submission.number} took effect after its refusal`)
+      assert.ok(!saidNothing(submission), `command ${submission.number} took effect after its refusal`)
     }
   }
 
@@ -71,15 +71,15 @@ export class Auditor {
     if (answer === null || answer._tag === "HungUp") return
     const isEffective = ledger.effective.has(submission)
     if (saidNothing(submission))
-      assert.isFalse(isEffective, `command ${number} took effect, and "${answer._tag}" was said`)
+      assert.ok(!isEffective, `command ${number} took effect, and "${answer._tag}" was said`)
     if (this.#circumstances.isPunctual) {
       const latestMillis = Math.max(deadlineMillis, startedAtMillis) + latenessMaxMillis
-      assert.isAtMost(answeredAtMillis, latestMillis, `command ${number} was answered past its deadline`)
+      assert.ok(answeredAtMillis <= latestMillis, `command ${number} was answered past its deadline`)
     }
     switch (answer._tag) {
       case "Accepted":
       case "Moved":
-        return assert.isTrue(isEffective, `command ${number} was answered ${answer._tag} and is not in the rows`)
+        return assert.ok(isEffective, `command ${number} was answered ${answer._tag} and is not in the rows`)
       case "Cancelled":
       case "AlreadyCancelled":
         if (command._tag !== "Cancel") return
@@ -90,23 +90,23 @@ export class Auditor {
         return
       }
       case "Held":
-        if (command._tag === "Hold") assert.isTrue(isEffective || this.#extends(command, ledger), "Held, but no hold")
+        if (command._tag === "Hold") assert.ok(isEffective || this.#extends(command, ledger), "Held, but no hold")
         return
       case "Repeated":
         return this.#checkRepeat(command, "orderId" in answer ? answer.orderId : answer.movementId)
       case "OutcomeUnknown":
-        assert.isTrue(
+        assert.ok(
           this.#circumstances.isCommitting(node, shard),
           `command ${number}: "outcome unknown" although nothing was being committed`,
         )
         return
       case "CommandFailed":
-        return assert.isTrue(isPoison(command), `command ${number} failed without a fault of its own: ${answer.reason}`)
+        return assert.ok(isPoison(command), `command ${number} failed without a fault of its own: ${answer.reason}`)
       default:
     }
   }
 
-  /** One client's answer, at the instant it is given. */
+  /** One coordinator's answer, at the instant it is given. */
   onAttempt({ answer, knownBefore, request }: Attempt): void {
     if (answer === null || answer._tag === "HungUp") return
     const { tables } = this.#database
@@ -121,7 +121,7 @@ export class Auditor {
         if (row === undefined) return assert.fail(`order ${request.orderId} was answered 201 and is not there`)
         assert.strictEqual(row.total, answer.total.amount)
         assert.strictEqual(answer.orderId, request.orderId)
-        const stored = tables.orderLines.all().filter((line) => line.orderId === request.orderId)
+        const stored = tables.linesOf(request.orderId)
         assert.deepStrictEqual(sorted(answer.lines), sorted(stored), "the lines answered are those stored")
         assert.deepStrictEqual(quantities(stored), quantities(request.lines), "the lines stored are those ordered")
         const times = [row.createdAtMillis, row.expiresAtMillis]
@@ -130,46 +130,83 @@ export class Auditor {
       case "Repeated": {
         const known = tables.orders.get(answer.orderId)
         const isTheirs = known?.key === request.key && known.caller === request.caller
-        return assert.isTrue(isTheirs && known.fingerprint === request.fingerprint, "a repeat of somebody else's order")
+        return assert.ok(isTheirs && known.fingerprint === request.fingerprint, "a repeat of somebody else's order")
       }
       case "Busy":
       case "Refused":
       case "CartChanged":
-        return assert.isUndefined(row, `order ${request.orderId} is there, and "${answer._tag}" was said`)
+        return assert.strictEqual(row, undefined, `order ${request.orderId} is there, and "${answer._tag}" was said`)
       default:
     }
   }
 
-  /** One try to cancel, at the instant it is answered. */
-  onCancellation({ answer, caller, orderId, ownerBefore }: Cancellation, nowMillis: number): void {
-    if (answer === null || answer._tag === "HungUp" || answer._tag === "Busy") return
-    if (answer._tag === "NotFound")
-      return assert.notStrictEqual(caller, ownerBefore, "an order its owner does not find")
-    assert.strictEqual(caller, ownerBefore, `somebody else was told "${answer._tag}" of order ${orderId}`)
-    const order = this.#database.tables.orders.get(orderId)
-    if (answer._tag === "Cancelled" || answer._tag === "AlreadyCancelled") {
-      return assert.strictEqual(order?.status, "cancelled", `order ${orderId} was answered ${answer._tag}`)
+  /** What a client heard of a purchase, when it heard it. */
+  onPurchase({ answer, buyer, key, knownBefore, lines }: Purchase): void {
+    if (answer === null) return
+    const { tables } = this.#database
+    if (answer._tag === "Placed") {
+      const { id, status, total } = answer.order
+      const row = tables.orders.get(id)
+      if (row === undefined) return assert.fail(`order ${id} was answered 201 and is not there`)
+      assert.deepStrictEqual([row.caller, row.key], [buyer.caller, key], "somebody else's order")
+      assert.strictEqual(row.customerRef, answer.order.customerRef, "an order for another customer")
+      assert.strictEqual(row.total, total.amount)
+      const stored = quantities(tables.linesOf(id))
+      assert.deepStrictEqual(quantities(answer.order.lines), stored, "the lines a client was shown are those stored")
+      if (lines !== null) assert.deepStrictEqual(stored, quantities(lines), "the lines stored are those wanted")
+      if (!answer.isReplayed) assert.strictEqual(status, "reserved")
+      if (knownBefore !== null) assert.strictEqual(id, knownBefore.orderId, "another order under a known key")
     }
-    if (answer._tag === "Refused") {
-      assert.strictEqual(answer.refusal.status, "expired", "only time keeps an owner from cancelling")
-      assert.notStrictEqual(order?.status, "cancelled", "a cancelled order is not one that could not be")
-      assert.isAtMost(order?.expiresAtMillis ?? Infinity, nowMillis, "an order that had time could not be cancelled")
+    if (answer._tag === "Refused" && knownBefore !== null) {
+      assert.strictEqual(answer.refusal.code, "idempotency_key_reused", "a repeat of a known key was refused")
+    }
+  }
+
+  /** What a client was told of an order that was confirmed to it. */
+  onLook(orderId: OrderId, found: string): void {
+    assert.notStrictEqual(found, "NotFound", `order ${orderId} was confirmed and is not found`)
+  }
+
+  /** What a client heard of a cancellation, when it heard it. */
+  onCancellation({ answer, caller, orderId, ownerBefore }: Cancellation): void {
+    if (answer === null) return
+    const order = this.#database.tables.orders.get(orderId)
+    switch (answer._tag) {
+      case "NotFound":
+        return assert.notStrictEqual(caller, ownerBefore, "an order its owner does not find")
+      case "Cancelled":
+        assert.strictEqual(caller, ownerBefore, `somebody else cancelled order ${orderId}`)
+        assert.strictEqual(answer.order.status, "cancelled")
+        return assert.strictEqual(order?.status, "cancelled", `order ${orderId} was answered cancelled`)
+      case "Refused":
+        assert.strictEqual(caller, ownerBefore, `somebody else was told of order ${orderId}`)
+        assert.strictEqual(answer.refusal.status, "expired", "only time keeps an owner from cancelling")
+        assert.notStrictEqual(order?.status, "cancelled", "a cancelled order is not one that could not be")
+        return assert.ok(
+          (order?.expiresAtMillis ?? Infinity) <= this.#circumstances.nowMillis(),
+          "an order that had time could not be cancelled",
+        )
+      default:
     }
   }
 
   /** When faults have ended, everybody has an answer and the sweeper has passed. */
   atEnd(history: History, ledger: Ledger, nowMillis: number): void {
-    const { killed } = this.#circumstances
+    const { isKilled } = this.#circumstances
     const { tables } = this.#database
     assertBooks(this.#books)
-    assertUnits(this.#books, this.#circumstances.customerOf)
+    assertUnits(this.#books, this.#customerOf)
     for (const attempt of history.attempts) {
-      assert.isNotNull(attempt.answer, `attempt for order ${attempt.request.orderId} was never answered`)
+      if (isKilled(attempt.node)) continue
+      assert.notStrictEqual(attempt.answer, null, `attempt for order ${attempt.request.orderId} was never answered`)
       const isNo = attempt.answer?._tag === "Busy" || attempt.answer?._tag === "Refused"
-      if (isNo) assert.isUndefined(tables.orders.get(attempt.request.orderId), "a ghost")
+      if (isNo) assert.strictEqual(tables.orders.get(attempt.request.orderId), undefined, "a ghost")
+    }
+    for (const { answer } of [...history.purchases, ...history.cancellations, ...history.deliveries]) {
+      assert.notStrictEqual(answer, null, "a client waits for ever")
     }
     for (const { answer, node, number } of history.submissions) {
-      if (!killed.has(node)) assert.isNotNull(answer, `command ${number} has no answer`)
+      if (!isKilled(node)) assert.notStrictEqual(answer, null, `command ${number} has no answer`)
     }
     assert.deepStrictEqual(tables.holds.all(), [], "a hold never ended")
     assert.deepStrictEqual(tables.pendingReturns.all(), [], "a return never arrived")
@@ -193,10 +230,15 @@ export class Auditor {
       const life = status === "reserved" ? ["order.reserved"] : ["order.reserved", `order.${status}`]
       assert.deepStrictEqual<ReadonlyArray<string> | undefined>(told.get(orderId), life, `the log of order ${orderId}`)
       const isLate = status === "reserved" && expiresAtMillis < nowMillis - sweepLagMaxMillis
-      assert.isFalse(isLate, `order ${orderId} keeps its stock past its time`)
+      assert.ok(!isLate, `order ${orderId} keeps its stock past its time`)
       const wasAsked = cancellations.some((one) => one.orderId === orderId && one.caller === caller)
-      if (status === "cancelled") assert.isTrue(wasAsked, `order ${orderId} was cancelled, and its owner never asked`)
+      if (status === "cancelled") assert.ok(wasAsked, `order ${orderId} was cancelled, and its owner never asked`)
     }
+  }
+
+  readonly #customerOf = (orderId: string): string => {
+    const order = this.#database.tables.orders.get(orderId)
+    return order === undefined ? "" : customerOf(order)
   }
 
   #statusOf(orderId: OrderId): string | undefined {

@@ -2,7 +2,7 @@
  * What the rows alone must say at any instant, whoever wrote them: the balance of every product, one order a key, sums
  * that are sums, units that are counted right. The same checks for the in-memory tables and for what PostgreSQL holds.
  */
-import { assert } from "chai"
+import assert from "node:assert/strict"
 import type { ProductId } from "../../src/domain/ids.ts"
 import { isLive, type OrderStatus } from "../../src/domain/order.ts"
 
@@ -46,7 +46,7 @@ export const assertBooks = (books: Books): void => {
   const moved = addUp(books.movements.map(({ delta, productId }) => ({ productId, quantity: delta })))
   for (const { available, productId, stocked } of books.stock) {
     const units = (of: ReadonlyMap<ProductId, number>): number => of.get(productId) ?? 0
-    assert.isTrue(available >= 0 && available <= stocked, `oversold: ${available} of ${stocked} of ${productId}`)
+    assert.ok(available >= 0 && available <= stocked, `oversold: ${available} of ${stocked} of ${productId}`)
     assert.strictEqual(available + units(sold) + units(held) + units(returning), stocked, `balance of ${productId}`)
     assert.strictEqual(units(moved), stocked, `movements of ${productId}`)
   }
@@ -73,7 +73,7 @@ export const assertUnits = (books: Books, customerOf: (orderId: string) => strin
   }
   for (const row of [...books.holds, ...books.pendingReturns]) count(row.productId, row.customer, row.quantity)
   for (const { customer, productId, units } of books.customerUnits) {
-    assert.isTrue(counted.has(productId), `units of ${productId} are counted, which never had a limit`)
+    assert.ok(counted.has(productId), `units of ${productId} are counted, which never had a limit`)
     assert.strictEqual(units, had.get(`${productId}/${customer}`) ?? 0, `units of ${productId} that ${customer} has`)
   }
 }

@@ -1,145 +1,164 @@
 /**
  * What people do in a run: order and try again, hang up, cancel, fill carts and check them out, deliver stock and edit
- * products, each through one of the nodes that are there. Every answer goes to the auditor at the instant it is given.
+ * products, each through one of the nodes that are there. What a client hears goes to the auditor when it hears it.
  */
-import { Clock, Effect, type Fiber } from "effect"
-import type { CallerId } from "../../src/domain/ids.ts"
-import { checkoutFingerprint, checkoutHoldFingerprint } from "../../src/inventory/fingerprint.ts"
+import { Effect } from "effect"
+import type { MerchantId } from "../../src/domain/ids.ts"
 import type { MemoryDatabase } from "../../src/inventory/memory/MemoryShardStore.ts"
 import type { OrderRow } from "../../src/inventory/memory/memoryTables.ts"
-import type { OrderRequest } from "../../src/inventory/OrderCoordinator.ts"
+import type { Orders } from "../../src/orders/Orders.ts"
 import type { Auditor } from "./auditor.ts"
 import type { Chance } from "./chance.ts"
-import { answerOf, type Attempt, type Cancellation, type History } from "./history.ts"
+import { answerOf, type Cancellation, type Delivered, type History, type Known, type Purchase } from "./history.ts"
 import type { Node } from "./node.ts"
-import {
-  callerIds,
-  type Delivery,
-  type Edit,
-  fingerprintOf,
-  type Ids,
-  type Regret,
-  type Tab,
-  type Visit,
-} from "./shop.ts"
+import { buyers, type Delivery, type Edit, type Regret, type Tab, type Visit } from "./shop.ts"
+import type { SeededRuntime } from "./seededRuntime.ts"
+import type { Story } from "./story.ts"
 
 export interface Place {
   readonly chance: Chance
+  readonly runtime: SeededRuntime
   readonly database: MemoryDatabase
   readonly history: History
   readonly auditor: Auditor
-  readonly ids: Ids
   /** Those that can be asked; there may be none for a while. */
   readonly nodes: ReadonlyArray<Node>
-  readonly killed: ReadonlySet<string>
   readonly judged: (check: () => void) => void
-  readonly customers: Map<string, string>
+  readonly story: Story
 }
 
 const nodeFor = ({ nodes }: Place, wantsSecond: boolean): Node | undefined =>
   (wantsSecond ? nodes[1] : undefined) ?? nodes[0]
 
-export const ended = <A, E>(fiber: Fiber.Fiber<A, E>): Effect.Effect<void> =>
-  Effect.callback((resume) => {
-    fiber.addObserver(() => resume(Effect.void))
-  })
+export const knownBy = ({ tables }: MemoryDatabase, caller: string, key: string): Known | null => {
+  const known = tables.orderKeys.get(`${caller}/${key}`)
+  return known === undefined ? null : { orderId: known.orderId, fingerprint: known.fingerprint }
+}
 
-/** Asks on a fiber of its own that hangs up when its patience is over or the node is killed; 0 is a few breaths. */
-const asking = Effect.fnUntraced(function* <A, E>(
-  { chance, killed }: Place,
+/** Asks a node, and hangs up when its patience is over; 0 is a few breaths. What came of it, as one value. */
+const asking = Effect.fnUntraced(function* <A extends { readonly _tag: string }, E extends { readonly _tag: string }>(
+  { chance, runtime }: Place,
   node: Node,
   patienceMillis: number | null,
   question: Effect.Effect<A, E>,
 ) {
-  const fiber = yield* Effect.forkChild(question)
-  node.callers.add(fiber)
-  if (killed.has(node.name)) fiber.interruptUnsafe()
-  if (patienceMillis !== null) {
-    for (let breath = patienceMillis === 0 ? chance.below(30) : 0; breath > 0; breath--) yield* Effect.yieldNow
-    yield* Effect.sleep(patienceMillis)
-    fiber.interruptUnsafe()
-  }
-  yield* ended(fiber)
-  node.callers.delete(fiber)
+  const call = node.process.call(runtime.world, question)
+  if (patienceMillis === null) return answerOf(yield* Effect.exit(call))
+  const fiber = yield* Effect.forkChild(call)
+  for (let breath = patienceMillis === 0 ? chance.below(30) : 0; breath > 0; breath--) yield* Effect.yieldNow
+  yield* Effect.sleep(patienceMillis)
+  fiber.interruptUnsafe()
+  return answerOf(
+    yield* Effect.callback<Parameters<Parameters<typeof fiber.addObserver>[0]>[0]>((resume) => {
+      fiber.addObserver((exit) => resume(Effect.succeed(exit)))
+    }),
+  )
 })
 
-type Manner = Pick<Visit, "patienceMillis" | "deadlineMillis">
+type Manner = Pick<Visit, "patienceMillis" | "deadlineMillis"> & { readonly reservationTtlMillis: number }
 
-/** One try to place an order; how it ended, by its tag. */
-const attempting = Effect.fnUntraced(function* (
+const settingsOf = ({ deadlineMillis, reservationTtlMillis }: Manner) => ({
+  orderDeadlineMillis: deadlineMillis,
+  reservationTtlMillis,
+})
+
+/** One try to buy; how it ended, by its tag, and whether trying again may help. */
+const buying = Effect.fnUntraced(function* (
   place: Place,
   node: Node,
-  request: OrderRequest,
-  { deadlineMillis, patienceMillis }: Manner,
+  wanted: Pick<Purchase, "buyer" | "key" | "lines">,
+  manner: Manner,
+  buy: (orders: Orders["Service"]) => ReturnType<Orders["Service"]["checkout"]>,
 ) {
-  const { auditor, customers, database, history, judged } = place
-  customers.set(request.orderId, request.customer)
-  const startedAtMillis = yield* Clock.currentTimeMillis
-  const known = database.tables.orderKeys.get(`${request.caller}/${request.key}`)
-  const knownBefore = known === undefined ? null : { orderId: known.orderId, fingerprint: known.fingerprint }
-  const attempt: Attempt = { request, startedAtMillis, knownBefore, answer: null }
-  history.attempts.push(attempt)
-  const question = node.coordinator.place(request, startedAtMillis + deadlineMillis).pipe(
-    Effect.onExit((exit) =>
-      Effect.sync(() => {
-        attempt.answer = answerOf(exit)
-        judged(() => auditor.onAttempt(attempt))
-      }),
-    ),
-  )
-  yield* asking(place, node, patienceMillis, question)
-  // Given up before it began.
-  attempt.answer ??= { _tag: "HungUp" }
-  const tag: string | undefined = attempt.answer?._tag
-  return tag
+  const { auditor, database, history, judged, runtime, story } = place
+  const knownBefore = knownBy(database, wanted.buyer.caller, wanted.key)
+  const times = { invokedAtMillis: runtime.nowMillis, answeredAtMillis: Infinity }
+  const purchase: Purchase = { ...wanted, ...times, node: node.name, knownBefore, answer: null }
+  history.purchases.push(purchase)
+  story.asked(purchase)
+  const answer = yield* asking(place, node, manner.patienceMillis, Effect.flatMap(node.orders(settingsOf(manner)), buy))
+  purchase.answer = answer
+  purchase.answeredAtMillis = runtime.nowMillis
+  story.heard(purchase)
+  judged(() => auditor.onPurchase(purchase))
+  if (answer._tag === "Placed" && place.chance.happens(0.2)) yield* lookingAt(place, wanted.buyer, answer.order.id)
+  return answer
 })
 
-const triesAgain = new Set<string | undefined>(["Busy", "OutcomeUnknown", "HungUp", "CartChanged"])
+const noMerchants: ReadonlyArray<MerchantId> = []
+
+/** Whoever was told of an order finds it, through whichever node is there. */
+const lookingAt = Effect.fnUntraced(function* (
+  place: Place,
+  { caller }: Purchase["buyer"],
+  orderId: OrderRow["orderId"],
+) {
+  const node = nodeFor(place, place.chance.happens(0.5))
+  if (node === undefined) return
+  const settings = { orderDeadlineMillis: 5_000, reservationTtlMillis: 60_000 }
+  const look = Effect.flatMap(node.orders(settings), (orders) =>
+    Effect.map(orders.get({ caller, merchantIds: noMerchants, isAdmin: false }, orderId), (order) => ({
+      _tag: order === null ? "NotFound" : "Found",
+    })),
+  )
+  const answer = yield* asking(place, node, null, look)
+  place.judged(() => place.auditor.onLook(orderId, answer._tag))
+})
+
+const triesAgain = new Set<string>(["Busy", "OutcomeUnknown", "HungUp", "ConnectionLost"])
+
+const isOpen = (answer: NonNullable<Purchase["answer"]>): boolean =>
+  triesAgain.has(answer._tag) || (answer._tag === "Refused" && answer.refusal.code === "cart_changed")
+
+/** Tries until an answer is final or its patience with retries is over. */
+const persisting = Effect.fnUntraced(function* (
+  place: Place,
+  { goesToSecond, retriesMax }: Pick<Visit, "retriesMax" | "goesToSecond">,
+  once: (node: Node) => Effect.Effect<NonNullable<Purchase["answer"]>>,
+) {
+  for (let round = 0; round <= retriesMax; round++) {
+    const node = nodeFor(place, goesToSecond === (round % 2 === 0))
+    if (node !== undefined && !isOpen(yield* once(node))) return
+    yield* Effect.sleep(place.chance.pick([0, 1, 30, 400]))
+  }
+})
 
 export const visiting = Effect.fnUntraced(function* (place: Place, visit: Visit) {
-  const { chance, ids } = place
+  const { wish } = visit
+  const { buyer, expectedTotal, key: idempotencyKey, lines, reservationTtlMillis } = wish
   yield* Effect.sleep(visit.atMillis)
-  for (let round = 0; round <= visit.retriesMax; round++) {
-    const node = nodeFor(place, visit.goesToSecond === (round % 2 === 0))
-    const request = { ...visit.wish, orderId: ids.order() }
-    const tag = node === undefined ? "Busy" : yield* attempting(place, node, request, visit)
-    if (!triesAgain.has(tag)) return
-    yield* Effect.sleep(chance.pick([0, 1, 30, 400]))
-  }
+  yield* persisting(place, visit, (node) =>
+    buying(place, node, wish, { ...visit, reservationTtlMillis }, (orders) =>
+      orders.place(buyer, { idempotencyKey, lines, expectedTotal }),
+    ),
+  )
 })
 
-/** Fills its owner's cart, or sells it as a checkout does: the key is looked up first, then the cart is read. */
+/** Fills its owner's cart, or sells it. */
 export const usingCart = Effect.fnUntraced(function* (place: Place, tab: Tab) {
-  const { chance, database, ids } = place
   yield* Effect.sleep(tab.atMillis)
-  if ("lines" in tab) return void database.putCart(tab.caller, tab.lines)
-  const { caller, key } = tab
-  for (let round = 0; round <= tab.retriesMax; round++) {
-    const node = nodeFor(place, tab.goesToSecond === (round % 2 === 0))
-    if (database.tables.orderKeys.get(`${caller}/${key}`) !== undefined) return
-    const cart = database.tables.carts.get(caller)
-    if (cart === undefined || cart.lines.length === 0) return
-    yield* Effect.sleep(chance.pick([0, 0, 0, 2, 40]))
-    const { lines, version: cartVersion } = cart
-    const names = { caller, key, fingerprint: checkoutFingerprint, holdFingerprint: checkoutHoldFingerprint(lines) }
-    const terms = { customer: caller, customerRef: null, expectedTotal: null, reservationTtlMillis: 60_000 }
-    const request = { ...names, ...terms, orderId: ids.order(), lines, cartVersion }
-    const tag = node === undefined ? "Busy" : yield* attempting(place, node, request, tab)
-    if (!triesAgain.has(tag)) return
-    yield* Effect.sleep(chance.pick([0, 1, 30, 400]))
+  if ("lines" in tab) {
+    place.story.filled(tab)
+    return void place.database.putCart(tab.buyer.caller, tab.lines)
   }
+  const { buyer, key } = tab
+  yield* persisting(place, tab, (node) =>
+    buying(place, node, { buyer, key, lines: null }, { ...tab, reservationTtlMillis: 60_000 }, (orders) =>
+      orders.checkout(buyer, { idempotencyKey: key, expectedTotal: null }),
+    ),
+  )
 })
 
 /** Cancels some order that is there, some right at the end of its time, some twice at once. */
 export const regretting = Effect.fnUntraced(function* (place: Place, regret: Regret) {
-  const { chance, database } = place
+  const { chance, database, runtime } = place
   yield* Effect.sleep(regret.atMillis)
   const orders = database.tables.orders.all()
   if (orders.length === 0) return
   const order = chance.pick(orders)
-  const leftMillis = order.expiresAtMillis - (yield* Clock.currentTimeMillis)
+  const leftMillis = order.expiresAtMillis - runtime.nowMillis
   if (leftMillis < 5_000 && chance.happens(0.5)) yield* Effect.sleep(leftMillis + chance.pick([-20, -1, 0, 1]))
-  const caller = regret.isOwner ? order.caller : chance.pick(callerIds)
+  const caller = regret.isOwner ? order.caller : chance.pick(buyers).caller
   const once = cancelling(place, order, caller, regret.patienceMillis)
   const follow = regret.follower === null ? Effect.void : visiting(place, following(place, regret.follower, order))
   yield* Effect.all([follow, ...Array.from({ length: regret.times }, () => once)], {
@@ -151,40 +170,56 @@ export const regretting = Effect.fnUntraced(function* (place: Place, regret: Reg
 /** The same visitor, who wants what the order has. */
 const following = ({ database }: Place, visit: Visit, { orderId }: OrderRow): Visit => {
   const lines = database.tables.linesOf(orderId).map(({ productId, quantity }) => ({ productId, quantity }))
-  const fingerprint = fingerprintOf(lines)
-  const names = { key: `after ${orderId}`, fingerprint, holdFingerprint: fingerprint, expectedTotal: null }
-  return { ...visit, wish: { ...visit.wish, ...names, lines, reservationTtlMillis: 60_000 } }
+  const wish = { ...visit.wish, key: `after ${orderId}`, lines, expectedTotal: null, reservationTtlMillis: 60_000 }
+  return { ...visit, wish }
 }
 
 const cancelling = Effect.fnUntraced(function* (
   place: Place,
-  order: OrderRow,
-  caller: CallerId,
+  { caller: owner, orderId }: OrderRow,
+  caller: OrderRow["caller"],
   patienceMillis: number | null,
 ) {
-  const { auditor, chance, history, judged } = place
+  const { auditor, chance, history, judged, runtime, story } = place
   const node = nodeFor(place, chance.happens(0.5))
   if (node === undefined) return
-  const cancellation: Cancellation = { caller, orderId: order.orderId, ownerBefore: order.caller, answer: null }
+  const times = { invokedAtMillis: runtime.nowMillis, answeredAtMillis: Infinity }
+  const cancellation: Cancellation = {
+    ...times,
+    caller,
+    orderId,
+    ownerBefore: owner,
+    node: node.name,
+    answer: null,
+  }
   history.cancellations.push(cancellation)
-  const question = node.ending.cancel(caller, order.orderId).pipe(
+  story.asked(cancellation)
+  const settings = { orderDeadlineMillis: 1_500, reservationTtlMillis: 60_000 }
+  const question = Effect.flatMap(node.orders(settings), (orders) => orders.cancel(caller, orderId)).pipe(
     Effect.map((outcome) => outcome ?? ({ _tag: "NotFound" } as const)),
-    Effect.onExit((exit) =>
-      Effect.map(Clock.currentTimeMillis, (nowMillis) => {
-        cancellation.answer = answerOf(exit)
-        judged(() => auditor.onCancellation(cancellation, nowMillis))
-      }),
-    ),
   )
-  yield* asking(place, node, patienceMillis, question)
+  cancellation.answer = yield* asking(place, node, patienceMillis, question)
+  cancellation.answeredAtMillis = runtime.nowMillis
+  story.heard(cancellation)
+  judged(() => auditor.onCancellation(cancellation))
 })
 
 export const moving = Effect.fnUntraced(function* (place: Place, { atMillis, movement, retriesMax }: Delivery) {
-  const { chance } = place
+  const { chance, history, runtime, story } = place
   yield* Effect.sleep(atMillis)
   for (let round = 0; round <= retriesMax; round++) {
     const node = nodeFor(place, chance.happens(0.5))
-    if (node !== undefined && !(yield* isToTryAgain(place, node, node.writer.move({ ...movement })))) return
+    if (node !== undefined) {
+      const times = { invokedAtMillis: runtime.nowMillis, answeredAtMillis: Infinity }
+      const delivered: Delivered = { ...times, movement, node: node.name, answer: null }
+      history.deliveries.push(delivered)
+      story.asked(delivered)
+      const answer = yield* asking(place, node, null, node.writer.move({ ...movement }))
+      delivered.answer = answer
+      delivered.answeredAtMillis = runtime.nowMillis
+      story.heard(delivered)
+      if (!triesAgain.has(answer._tag)) return
+    }
     yield* Effect.sleep(chance.pick([0, 30, 400]))
   }
 })
@@ -193,7 +228,7 @@ export const editing = Effect.fnUntraced(function* (
   place: Place,
   { atMillis, change, of, productId, retriesMax }: Edit,
 ) {
-  const { chance, database } = place
+  const { chance, database, history } = place
   yield* Effect.sleep(atMillis)
   for (let round = 0; round <= retriesMax; round++) {
     const node = nodeFor(place, chance.happens(0.5))
@@ -201,19 +236,10 @@ export const editing = Effect.fnUntraced(function* (
     const expectedVersion = of === "any" ? null : of === "seen" ? seen : seen - 1
     if (node !== undefined) {
       const edit = node.writer.amend(productId, expectedVersion, { ...change })
-      if (!(yield* isToTryAgain(place, node, edit))) return
+      const answer = yield* asking(place, node, null, edit)
+      history.editAnswers.push(answer)
+      if (!triesAgain.has(answer._tag)) return
     }
     yield* Effect.sleep(chance.pick([0, 30, 400]))
   }
-})
-
-/** Asks and waits for the answer; whether it was none that lasts. */
-const isToTryAgain = Effect.fnUntraced(function* <
-  A extends { readonly _tag: string },
-  E extends { readonly _tag: string },
->(place: Place, node: Node, question: Effect.Effect<A, E>) {
-  let tag: string | undefined
-  const noted = Effect.onExit(question, (exit) => Effect.sync(() => void (tag = answerOf(exit)._tag)))
-  yield* asking(place, node, null, noted)
-  return triesAgain.has(tag)
 })

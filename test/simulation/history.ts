@@ -1,16 +1,23 @@
 /**
  * What was asked and what was answered, in the order in which it happened: one record for each command a shard was
- * given and one for each attempt of a client. It judges nothing; the auditor reads it beside the rows.
+ * given, one for each order a coordinator was asked for, and one for each deed of a client, as the client knows it. It
+ * judges nothing; the auditor reads it beside the rows.
  *
  * Must stay true: the numbers of `submissions` are the order of the mailboxes, since a command is noted and offered
  * without anybody coming between.
  */
 import { Cause, Clock, Effect, Exit, Scheduler } from "effect"
-import type { CancelOutcome, Command, OutcomeOf } from "../../src/domain/commands.ts"
+import type { Command, OutcomeOf, RestockOutcome } from "../../src/domain/commands.ts"
 import type { CallerId, OrderId, Shard } from "../../src/domain/ids.ts"
+import type { RequestedLine } from "../../src/domain/order.ts"
 import type { Inventory } from "../../src/inventory/Inventory.ts"
 import type { CommandError, Reply } from "../../src/inventory/shard/mailboxEntry.ts"
-import type { CoordinatedOutcome, OrderRequest } from "../../src/inventory/OrderCoordinator.ts"
+import type { CoordinatedOutcome, OrderCoordinator, OrderRequest } from "../../src/inventory/OrderCoordinator.ts"
+import type { CheckedOut } from "../../src/orders/checkout.ts"
+import type { Cancelled } from "../../src/orders/Orders.ts"
+import type { Buyer } from "../../src/orders/placing.ts"
+import type { Movement } from "./shop.ts"
+import type { ConnectionLost } from "./simulatedProcess.ts"
 
 export interface Submission {
   readonly number: number
@@ -24,22 +31,56 @@ export interface Submission {
   answeredAtMillis: number
 }
 
-/** One client's try to place an order. */
-export interface Attempt {
-  readonly request: OrderRequest
-  readonly startedAtMillis: number
-  /** The order that was there under its key when it began, by its id and fingerprint. */
-  readonly knownBefore: { readonly orderId: string; readonly fingerprint: string } | null
-  answer: CoordinatedOutcome | CommandError | { readonly _tag: "HungUp" } | null
+/** The order that a key names: by its id and what the key was used for. */
+export interface Known {
+  readonly orderId: OrderId
+  readonly fingerprint: string
 }
 
-/** One client's try to cancel an order, its own or another's. */
-export interface Cancellation {
+interface HungUp {
+  readonly _tag: "HungUp"
+}
+
+/** One order that a coordinator was asked for. */
+export interface Attempt {
+  readonly node: string
+  readonly request: OrderRequest
+  readonly startedAtMillis: number
+  /** What was there under its key when it began. */
+  readonly knownBefore: Known | null
+  answer: CoordinatedOutcome | CommandError | HungUp | null
+}
+
+/** What a client did, with what it heard; an answer that never came is "HungUp" or "ConnectionLost". */
+interface Asked<Answer> {
+  readonly node: string
+  readonly invokedAtMillis: number
+  /** When the client heard the answer, or gave up. */
+  answeredAtMillis: number
+  /** Null while it waits. */
+  answer: Answer | CommandError | HungUp | ConnectionLost | null
+}
+
+/** One try to buy: the lines that are named, or what is in the cart. */
+export interface Purchase extends Asked<CheckedOut> {
+  readonly buyer: Buyer
+  readonly key: string
+  /** Null for a checkout. */
+  readonly lines: ReadonlyArray<RequestedLine> | null
+  readonly knownBefore: Known | null
+}
+
+/** One try to cancel an order, its own or another's. */
+export interface Cancellation extends Asked<Cancelled | { readonly _tag: "NotFound" }> {
   readonly caller: CallerId
   readonly orderId: OrderId
-  /** Whose it was when it began; null where it was not there. */
-  readonly ownerBefore: CallerId | null
-  answer: CancelOutcome | CommandError | { readonly _tag: "HungUp" } | { readonly _tag: "NotFound" } | null
+  /** Whose it was when it began. */
+  readonly ownerBefore: CallerId
+}
+
+/** One try to move a product's stock. */
+export interface Delivered extends Asked<RestockOutcome> {
+  readonly movement: Movement
 }
 
 export class History {
@@ -48,7 +89,10 @@ export class History {
   /** Endings by their lines and edits by their change, since what is written carries only these of the command. */
   readonly byContent = new Map<object, Submission>()
   readonly attempts: Array<Attempt> = []
+  readonly purchases: Array<Purchase> = []
   readonly cancellations: Array<Cancellation> = []
+  readonly deliveries: Array<Delivered> = []
+  readonly editAnswers: Array<{ readonly _tag: string }> = []
   readonly #onAnswer: (submission: Submission) => void
 
   constructor(onAnswer: (submission: Submission) => void) {
@@ -78,6 +122,35 @@ export class History {
             .submit(shard, command, deadlineMillis)
             .pipe(Effect.onExit((exit) => this.#conclude(submission, exit))),
         ).pipe(Effect.provideService(Scheduler.PreventSchedulerYield, true))
+      },
+    }
+  }
+
+  /** The same coordinator, with every order it is asked for and its answer written down. */
+  recordedCoordinator(
+    node: string,
+    coordinator: OrderCoordinator["Service"],
+    knownBy: (caller: CallerId, key: string) => Known | null,
+    onAttempt: (attempt: Attempt) => void,
+  ): OrderCoordinator["Service"] {
+    return {
+      place: (request, deadlineMillis) => {
+        let attempt: Attempt | undefined
+        const begin = Effect.clockWith((clock) => {
+          const startedAtMillis = clock.currentTimeMillisUnsafe()
+          const knownBefore = knownBy(request.caller, request.key)
+          attempt = { node, request, startedAtMillis, knownBefore, answer: null }
+          this.attempts.push(attempt)
+          return coordinator.place(request, deadlineMillis)
+        })
+        return Effect.onExit(begin, (exit) =>
+          Effect.sync(() => {
+            // Whoever hangs up before it begins has asked for nothing.
+            if (attempt === undefined) return
+            attempt.answer = answerOf(exit)
+            onAttempt(attempt)
+          }),
+        )
       },
     }
   }

@@ -5,7 +5,7 @@
  * Must stay true: what the steps of a batch move is what its rows moved, and each sale found the price, the limit and
  * the stock that those ahead of it had left; otherwise `judged` is told.
  */
-import { assert } from "chai"
+import assert from "node:assert/strict"
 import type { AmendmentWrite, BatchWrite } from "../../src/domain/batch.ts"
 import type { Command, PricedLine, Release, Reserve } from "../../src/domain/commands.ts"
 import type { OrderId, ProductId, Shard } from "../../src/domain/ids.ts"
@@ -115,7 +115,7 @@ export class Ledger {
     const lease = this.#leases()[shard]
     const earlier = before.leases[shard]
     if (lease === undefined || earlier === undefined) return
-    assert.isAtLeast(lease.epoch, earlier.epoch, `the epoch of shard ${shard} fell`)
+    assert.ok(lease.epoch >= earlier.epoch, `the epoch of shard ${shard} fell`)
     if (lease.batch === earlier.batch) return
     assert.strictEqual(lease.batch, earlier.batch + 1, `a batch number of shard ${shard} was left out`)
     const row = tables.batches.get(`${shard}/${lease.batch}`) ?? assert.fail("a batch without its row in the log")
@@ -147,15 +147,15 @@ export class Ledger {
       assert.strictEqual(unitPrice, value(factCount("price", productId)), `${what} at another price`)
       assert.strictEqual(value(factCount("archived", productId)), 0, `${what}, which is archived`)
       assert.strictEqual(value(factCount("paused", productId)), 0, `${what}, which is paused`)
-      assert.isAtMost(value(factCount("sale start", productId)), atMillis, `${what} before its sale`)
+      assert.ok(value(factCount("sale start", productId)) <= atMillis, `${what} before its sale`)
     }
     for (const [name, by] of moved) add(this.#values, name, by)
     for (const { productId } of taken?.lines ?? []) {
-      assert.isAtLeast(value(stockCount(productId)), 0, `command ${submission.number} spent what only later came back`)
+      assert.ok(value(stockCount(productId)) >= 0, `command ${submission.number} spent what only later came back`)
       const limit = value(factCount("limit", productId))
       const has = value(unitsCount(productId, taken?.customer ?? ""))
       if (limit > 0)
-        assert.isAtMost(has, limit, `command ${submission.number} took more of ${productId} than the limit`)
+        assert.ok(has <= limit, `command ${submission.number} took more of ${productId} than the limit`)
     }
   }
 
@@ -165,7 +165,7 @@ export class Ledger {
     const note = (submission: Submission | undefined, moved: Step["moved"], taken: Step["taken"] = null): void => {
       if (submission === undefined) return assert.fail("a batch carries a command nobody sent")
       const isNew = !this.effective.has(submission) && !steps.some((step) => step.submission === submission)
-      assert.isTrue(isNew, `command ${submission.number} took effect twice`)
+      assert.ok(isNew, `command ${submission.number} took effect twice`)
       steps.push({ submission, moved, taken })
     }
     const step = (command: Command, moved: Step["moved"], taken: Step["taken"] = null): void =>
@@ -183,7 +183,7 @@ export class Ledger {
     for (const { command, lines: wanted } of write.holds) {
       const lines = wanted.map(({ productId }) => {
         const key = holdKey(write.shard, command, productId)
-        assert.isFalse(before.holds.has(key), "a hold that was there took units again")
+        assert.ok(!before.holds.has(key), "a hold that was there took units again")
         return tables.holds.get(key) ?? assert.fail("a hold without its row")
       })
       step(command, moves(lines, command.customer, -1), { customer: command.customer, lines })
@@ -231,7 +231,7 @@ export class Ledger {
         [quantity, unitPrice],
         "a held line is sold as it was held",
       )
-      assert.isUndefined(tables.holds.get(key), "a hold outlived the order that consumed it")
+      assert.strictEqual(tables.holds.get(key), undefined, "a hold outlived the order that consumed it")
     }
     if (command.cartVersion !== null) this.#cartSold(command, before)
     return lines.filter(isHome)
@@ -240,7 +240,7 @@ export class Ledger {
   #cartSold({ caller, cartVersion, orderId }: Reserve, before: Before): void {
     const { tables } = this.#database
     const name = `${caller}/${cartVersion}`
-    assert.isFalse(this.#soldCarts.has(name), `version ${cartVersion} of a cart was sold twice`)
+    assert.ok(!this.#soldCarts.has(name), `version ${cartVersion} of a cart was sold twice`)
     this.#soldCarts.add(name)
     const cart = before.carts.get(caller)
     assert.strictEqual(cart?.version, cartVersion, `order ${orderId} sold a cart that had changed`)
@@ -250,7 +250,7 @@ export class Ledger {
       "the cart's lines are sold",
     )
     const left = tables.carts.get(caller)
-    assert.isTrue(left?.lines.length === 0 && left.version > (cartVersion ?? 0), "a cart was sold and not emptied")
+    assert.ok(left?.lines.length === 0 && left.version > (cartVersion ?? 0), "a cart was sold and not emptied")
   }
 
   /** Orders that left `reserved`: in this batch, from their home, once, and each on its own side of its deadline. */

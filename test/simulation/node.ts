@@ -1,9 +1,13 @@
 /**
- * One process's half of the heart over a store that several share: inventory, sweeper, coordinator and directory, put
- * together as the composition root does, with everything recorded. The modules may be the real ones or a patched copy.
+ * One process of the service over a database that several share: everything between HTTP and the store, put together
+ * as the composition root does, with what the shards are asked and answer written down. The modules may be the real
+ * ones or a patched copy.
+ *
+ * Must stay true: only clock, scheduler, store, network and chance are the simulation's; all else is the service's own.
  */
-import { Clock, Context, Effect, type Fiber, Layer, type Scope } from "effect"
+import { Context, Effect, Layer, Scope } from "effect"
 import { SecureRandom } from "effect/crypto"
+import type * as CartsModule from "../../src/carts/Carts.ts"
 import type * as InventoryModule from "../../src/inventory/Inventory.ts"
 import type * as MemoryModule from "../../src/inventory/memory/MemoryShardStore.ts"
 import type * as CoordinatorModule from "../../src/inventory/OrderCoordinator.ts"
@@ -12,9 +16,15 @@ import type * as WriterModule from "../../src/inventory/ProductWriter.ts"
 import type * as DirectoryModule from "../../src/inventory/ShardDirectory.ts"
 import { ShardStore } from "../../src/inventory/store/ShardStore.ts"
 import type * as SweeperModule from "../../src/inventory/sweeper.ts"
+import type * as ReadsModule from "../../src/orders/OrderReads.ts"
+import type * as OrdersModule from "../../src/orders/Orders.ts"
+import type { OrderSettings } from "../../src/orders/placing.ts"
 import type { Chance } from "./chance.ts"
 import type { History } from "./history.ts"
 import type { Ledger } from "./ledger.ts"
+import { memoryCarts, memoryReads } from "./memoryServices.ts"
+import type { SimulatedProcess } from "./simulatedProcess.ts"
+import { StoreCalls, watchedStore } from "./watchedStore.ts"
 
 /** The files a run is made of. */
 export interface Modules {
@@ -25,80 +35,53 @@ export interface Modules {
   readonly writer: typeof WriterModule
   readonly sweeper: typeof SweeperModule
   readonly memory: typeof MemoryModule
+  readonly orders: typeof OrdersModule
+  readonly reads: typeof ReadsModule
+  readonly carts: typeof CartsModule
 }
+
+type Inventory = InventoryModule.Inventory["Service"]
+type Coordinator = CoordinatorModule.OrderCoordinator["Service"]
 
 export interface Node {
   readonly name: string
-  readonly inventory: InventoryModule.Inventory["Service"]
-  readonly coordinator: CoordinatorModule.OrderCoordinator["Service"]
-  readonly ending: EndingModule.OrderEnding["Service"]
+  readonly process: SimulatedProcess
+  readonly inventory: Inventory
+  readonly coordinator: Coordinator
   readonly writer: WriterModule.ProductWriter["Service"]
-  /** Who waits for an answer of this node, and gets none when it is killed. */
-  readonly callers: Set<Fiber.Fiber<unknown, unknown>>
+  /** The service as it is with these settings, which are a configuration's in production and a client's own here. */
+  readonly orders: (settings: OrderSettings) => Effect.Effect<OrdersModule.Orders["Service"]>
   /** Whether a store call for this shard is under way, or ended without an answer a moment ago. */
   readonly isCommitting: (shard: number, nowMillis: number) => boolean
 }
 
-/** What a cancellation or an edit may wait for its answer. */
-const orderDeadlineMillis = 1_500
-/** How long a shard may be silent between two calls of one settlement, plus a tick. */
-const settlingMillis = 150
-
-class Calls {
-  readonly #underWay = new Map<number, number>()
-  readonly #endedAtMillis = new Map<number, number>()
-
-  watched<A, E>(shard: number, call: Effect.Effect<A, E>): Effect.Effect<A, E> {
-    return Effect.suspend(() => {
-      this.#underWay.set(shard, (this.#underWay.get(shard) ?? 0) + 1)
-      const ended = Effect.map(Clock.currentTimeMillis, (nowMillis) => {
-        this.#underWay.set(shard, (this.#underWay.get(shard) ?? 0) - 1)
-        this.#endedAtMillis.set(shard, nowMillis)
-      })
-      return Effect.ensuring(call, ended)
-    })
-  }
-
-  isBusy(shard: number, nowMillis: number): boolean {
-    const endedAtMillis = this.#endedAtMillis.get(shard) ?? -Infinity
-    return (this.#underWay.get(shard) ?? 0) > 0 || nowMillis - endedAtMillis <= settlingMillis
-  }
+/** Where a node stands, and who watches it. */
+export interface Surroundings {
+  readonly process: SimulatedProcess
+  readonly database: MemoryModule.MemoryDatabase
+  /** The door to the shards of another node; null where it serves them itself. */
+  readonly remote: Inventory | null
+  readonly chance: Chance
+  readonly history: History
+  readonly ledger: Ledger
+  /** The coordinator as clients of this node meet it. */
+  readonly watched: (coordinator: Coordinator) => Coordinator
 }
 
-const watchedStore = (store: ShardStore["Service"], ledger: Ledger, calls: Calls): ShardStore["Service"] => ({
-  ...store,
-  inspect: (shard, batch) => calls.watched(shard, store.inspect(shard, batch)),
-  commit: (write) => {
-    ledger.noteSent(write)
-    return calls.watched(write.shard, store.commit(write))
-  },
-  voidBatch: (shard, lease) => calls.watched(shard, store.voidBatch(shard, lease)),
-  products: (shard, productIds) => calls.watched(shard, store.products(shard, productIds)),
-  facts: (shard, request) => calls.watched(shard, store.facts(shard, request)),
-  units: (shard, pairs) => calls.watched(shard, store.units(shard, pairs)),
-})
+/** What a cancellation or an edit may wait for its answer. */
+const endingDeadlineMillis = 1_500
 
 export const makeNode = Effect.fnUntraced(function* (
-  name: string,
   modules: Modules,
-  /** `serving`: the inventory of another node, which this one only forwards to. */
-  {
-    database,
-    serving,
-  }: {
-    readonly database: MemoryModule.MemoryDatabase
-    readonly serving: InventoryModule.Inventory["Service"] | null
-  },
   settings: InventoryModule.InventorySettings,
-  records: { readonly history: History; readonly ledger: Ledger; readonly chance: Chance },
+  { chance, database, history, ledger, process, remote, watched }: Surroundings,
 ): Effect.fn.Return<Node, never, Scope.Scope> {
-  const { chance, history, ledger } = records
-  const calls = new Calls()
-  const store = watchedStore(modules.memory.make(database), ledger, calls)
+  const scope = yield* Effect.scope
+  const calls = new StoreCalls()
+  const stores = Layer.succeed(ShardStore, watchedStore(modules.memory.make(database), ledger, calls))
   const { Inventory } = modules.inventory
-  const stores = Layer.succeed(ShardStore, store)
   const local = Inventory.layerLocal(settings).pipe(Layer.provide(stores))
-  const inventory = serving ?? history.recorded(name, Context.get(yield* Layer.build(local), Inventory))
+  const inventory = remote ?? history.recorded(process.name, Context.get(yield* Layer.build(local), Inventory))
   const directory = modules.directory.make((productIds) =>
     Effect.sync(() =>
       productIds.flatMap((productId) => {
@@ -107,30 +90,49 @@ export const makeNode = Effect.fnUntraced(function* (
       }),
     ),
   )
+  const random = SecureRandom.make((size) => chance.bytes(size))
   const beneath = Layer.mergeAll(
     stores,
     Layer.succeed(Inventory, inventory),
     Layer.succeed(modules.directory.ShardDirectory, directory),
-    Layer.succeed(
-      SecureRandom.SecureRandom,
-      SecureRandom.make((size) => chance.bytes(size)),
-    ),
+    Layer.succeed(SecureRandom.SecureRandom, random),
   )
   const { OrderCoordinator } = modules.coordinator
   const { OrderEnding } = modules.ending
   const { ProductWriter } = modules.writer
-  const ending = Layer.fresh(OrderEnding.layer({ orderDeadlineMillis }))
-  const writer = Layer.fresh(ProductWriter.layer({ orderDeadlineMillis }))
+  const deadline = { orderDeadlineMillis: endingDeadlineMillis }
+  const ending = Layer.fresh(OrderEnding.layer(deadline))
+  const writer = Layer.fresh(ProductWriter.layer(deadline))
   const sweeper = Layer.fresh(modules.sweeper.sweeper)
   const above = Layer.mergeAll(Layer.fresh(OrderCoordinator.layer), writer, sweeper).pipe(Layer.provideMerge(ending))
   const built = yield* Layer.build(above.pipe(Layer.provide(beneath)))
+  const coordinator = watched(Context.get(built, OrderCoordinator))
+
+  const orderParts = Layer.mergeAll(
+    Layer.succeed(OrderCoordinator, coordinator),
+    Layer.succeed(OrderEnding, Context.get(built, OrderEnding)),
+    Layer.succeed(SecureRandom.SecureRandom, random),
+    Layer.succeed(modules.reads.OrderReads, memoryReads(database)),
+    Layer.succeed(modules.carts.Carts, memoryCarts(database)),
+  )
+  const made = new Map<string, OrdersModule.Orders["Service"]>()
+  const orders = Effect.fnUntraced(function* (wanted: OrderSettings) {
+    const name = `${wanted.orderDeadlineMillis}/${wanted.reservationTtlMillis}`
+    const known = made.get(name)
+    if (known !== undefined) return known
+    const { Orders } = modules.orders
+    const layer = Layer.fresh(Orders.layer(wanted)).pipe(Layer.provide(orderParts))
+    const service = Context.get(yield* Scope.provide(Layer.build(layer), scope), Orders)
+    made.set(name, service)
+    return service
+  })
   return {
-    name,
+    name: process.name,
+    process,
     inventory,
-    coordinator: Context.get(built, OrderCoordinator),
-    ending: Context.get(built, OrderEnding),
+    coordinator,
     writer: Context.get(built, ProductWriter),
-    callers: new Set(),
+    orders,
     isCommitting: (shard, nowMillis) => calls.isBusy(shard, nowMillis),
   }
 })

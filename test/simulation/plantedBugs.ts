@@ -360,7 +360,7 @@ const packages = fileURLToPath(new URL("../../node_modules", import.meta.url))
 const patch = (folder: string, bug: PlantedBug): void => {
   symlinkSync(packages, join(folder, "node_modules"))
   writeFileSync(join(folder, "package.json"), `{ "type": "module" }`)
-  for (const part of ["domain", "inventory", "platform"]) {
+  for (const part of ["carts", "domain", "inventory", "orders", "platform"]) {
     cpSync(join(sources, part), join(folder, "src", part), { recursive: true })
   }
   for (const { file, find, put } of bug.patches) {
@@ -377,17 +377,20 @@ const patch = (folder: string, bug: PlantedBug): void => {
 /** Gives `use` the modules of a run as they are in a copy of the sources with the bug in it. */
 export const withPlanted = async (bug: PlantedBug, use: (modules: Modules) => void): Promise<void> => {
   const folder = mkdtempSync(join(tmpdir(), "hedonify-planted-"))
-  const load = (file: string) => import(/* @vite-ignore */ pathToFileURL(join(folder, "src/inventory", file)).href)
+  const load = (file: string) => import(/* @vite-ignore */ pathToFileURL(join(folder, "src", file)).href)
   try {
     patch(folder, bug)
     use({
-      inventory: await load("Inventory.ts"),
-      coordinator: await load("OrderCoordinator.ts"),
-      directory: await load("ShardDirectory.ts"),
-      ending: await load("OrderEnding.ts"),
-      writer: await load("ProductWriter.ts"),
-      sweeper: await load("sweeper.ts"),
-      memory: await load("memory/MemoryShardStore.ts"),
+      inventory: await load("inventory/Inventory.ts"),
+      coordinator: await load("inventory/OrderCoordinator.ts"),
+      directory: await load("inventory/ShardDirectory.ts"),
+      ending: await load("inventory/OrderEnding.ts"),
+      writer: await load("inventory/ProductWriter.ts"),
+      sweeper: await load("inventory/sweeper.ts"),
+      memory: await load("inventory/memory/MemoryShardStore.ts"),
+      orders: await load("orders/Orders.ts"),
+      reads: await load("orders/OrderReads.ts"),
+      carts: await load("carts/Carts.ts"),
     })
   } finally {
     rmSync(folder, { recursive: true, force: true })

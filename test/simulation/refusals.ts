@@ -2,7 +2,7 @@
  * What a refusal names must have been so where the order of the mailbox puts it: the stock that was left, the units the
  * customer had, the price, the limit, the version. Read from the ledger alone, and so from the rows.
  */
-import { assert } from "chai"
+import assert from "node:assert/strict"
 import type { Command } from "../../src/domain/commands.ts"
 import type { ProductId } from "../../src/domain/ids.ts"
 import type { Money } from "../../src/domain/money.ts"
@@ -31,9 +31,9 @@ export const checkRefusal = (submission: Submission, ledger: Ledger, circumstanc
     )
   }
   for (const { count, isReason, said } of reasonsOf(submission, circumstances)) {
-    assert.isTrue(isReason, `command ${number} was refused although ${said} of ${count} would do`)
+    assert.ok(isReason, `command ${number} was refused although ${said} of ${count} would do`)
     const values = valuesOf(count, submission, ledger, circumstances)
-    assert.include(values, said, `command ${number} was told ${said} of ${count}`)
+    assert.ok(values.includes(said), `command ${number} was told ${said} of ${count}`)
   }
 }
 
@@ -52,8 +52,8 @@ const checkTotal = (
       pricesOf(productId).map((price) => price * quantity),
     )
   }
-  assert.include([...totals], said.amount, "a total that no prices of its lines come to")
-  assert.notDeepEqual(said, expectedTotal, "refused at the total it expected")
+  assert.ok(totals.has(said.amount), "a total that no prices of its lines come to")
+  assert.notDeepStrictEqual(said, expectedTotal, "refused at the total it expected")
 }
 
 const plus = (totals: ReadonlySet<number>, amounts: ReadonlyArray<number>): Set<number> =>
@@ -138,7 +138,7 @@ export const checkNothingToEdit = (submission: Submission, ledger: Ledger, circu
   if (answer?._tag !== "Amended" || command._tag !== "Amend" || ledger.effective.has(submission)) return
   assert.deepStrictEqual(command.change, { archived: true }, `edit ${number} was answered and not made`)
   const archived = valuesOf(factCount("archived", command.productId), submission, ledger, circumstances)
-  assert.include(archived, 1, `edit ${number} was told of an archival that was not there`)
+  assert.ok(archived.includes(1), `edit ${number} was told of an archival that was not there`)
   const versions = valuesOf(factCount("version", command.productId), submission, ledger, circumstances)
-  assert.include(versions, answer.version, `edit ${number} was told another version`)
+  assert.ok(versions.includes(answer.version), `edit ${number} was told another version`)
 }

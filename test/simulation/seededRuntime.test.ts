@@ -7,8 +7,7 @@ import { NeverEnds, type SeededOptions, SeededRuntime } from "./seededRuntime.ts
 const run = <A>(seed: number, program: Effect.Effect<A>, options: Partial<SeededOptions> = {}) => {
   const usual = { startMillis: 0, yieldChance: 0, stallChance: 0, stepsMax: 10_000, millisMax: 60_000 }
   const runtime = new SeededRuntime({ ...usual, chance: new Chance(seed), ...options })
-  const timed = Effect.provideService(program, Clock.Clock, runtime)
-  const exit = runtime.run(timed, () => {})
+  const exit = runtime.run(program, () => {})
   return { value: Exit.isSuccess(exit) ? exit.value : assert.fail("the program failed"), runtime }
 }
 

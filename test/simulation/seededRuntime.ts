@@ -1,12 +1,14 @@
 /**
- * Runs an Effect program on one thread whose every choice is a seed's: which runnable fiber goes next, where a fiber
- * gives way, which of two timers of one instant fires first, and when time passes although somebody could still run.
+ * The machine of a run: it runs Effect programs of several processes on one thread, and its every choice is a seed's:
+ * which runnable fiber goes next, where a fiber gives way, which of two timers of one instant fires first, and when
+ * time passes although somebody could still run.
  *
  * Must stay true: nothing of the host gets in (no timer, promise or clock), so that the same seed is the same run to
  * the letter; tasks of one fiber keep their order, as they do in production.
  */
-import { type Clock, Duration, Effect, type Exit, type Fiber, type Scheduler } from "effect"
+import { Clock, Effect, type Exit, type Fiber, Scheduler } from "effect"
 import type { Chance } from "./chance.ts"
+import { SeededDispatcher, SimulatedProcess, type Timer } from "./simulatedProcess.ts"
 
 export interface SeededOptions {
   readonly chance: Chance
@@ -23,48 +25,38 @@ export interface SeededOptions {
 /** How long a machine may be too busy to go on with anything. */
 const stallMaxMillis = 1_000
 
-interface Timer {
-  readonly dueMillis: number
-  readonly fire: () => void
-}
-
 /** Nobody can run and no timer is set, or the run went on past its bounds: somebody would wait for ever. */
 export class NeverEnds extends Error {}
 
-class SeededDispatcher implements Scheduler.SchedulerDispatcher {
-  readonly tasks: Array<() => void> = []
-  readonly #onTask: (dispatcher: SeededDispatcher) => void
-
-  constructor(onTask: (dispatcher: SeededDispatcher) => void) {
-    this.#onTask = onTask
-  }
-
-  scheduleTask(task: () => void): void {
-    this.tasks.push(task)
-    if (this.tasks.length === 1) this.#onTask(this)
-  }
-
-  flush(): void {
-    throw new Error("a seeded run is never flushed: the seed decides who goes next")
-  }
-}
-
-export class SeededRuntime implements Scheduler.Scheduler, Clock.Clock {
-  readonly executionMode = "async"
+export class SeededRuntime {
   readonly #options: SeededOptions
-  readonly #runnable: Array<SeededDispatcher> = []
   readonly #timers: Array<Timer> = []
+  readonly #plans: Array<{ readonly step: number; readonly act: () => void }> = []
+  #runnable: Array<SeededDispatcher> = []
   #nowMillis: number
   #steps = 0
+  #stalls = 0
   #digest = 0x811c9dc5
+  /** Where everything runs that is no process under test: clients, the network, the database. */
+  readonly world: SimulatedProcess
 
   constructor(options: SeededOptions) {
     this.#options = options
     this.#nowMillis = options.startMillis
+    this.world = this.process("world")
+  }
+
+  get nowMillis(): number {
+    return this.#nowMillis
   }
 
   get steps(): number {
     return this.#steps
+  }
+
+  /** How often time went on under somebody's feet. */
+  get stalls(): number {
+    return this.#stalls
   }
 
   /** Of all choices so far: equal for equal runs. */
@@ -72,43 +64,40 @@ export class SeededRuntime implements Scheduler.Scheduler, Clock.Clock {
     return this.#digest >>> 0
   }
 
-  makeDispatcher(): Scheduler.SchedulerDispatcher {
-    return new SeededDispatcher((dispatcher) => this.#runnable.push(dispatcher))
-  }
-
-  shouldYield(): boolean {
-    return this.#options.chance.happens(this.#options.yieldChance)
-  }
-
-  currentTimeMillisUnsafe(): number {
-    return this.#nowMillis
-  }
-  currentTimeNanosUnsafe(): bigint {
-    return BigInt(this.#nowMillis) * 1_000_000n
-  }
-  monotonicTimeNanosUnsafe(): bigint {
-    return this.currentTimeNanosUnsafe()
-  }
-  readonly currentTimeMillis = Effect.sync(() => this.currentTimeMillisUnsafe())
-  readonly currentTimeNanos = Effect.sync(() => this.currentTimeNanosUnsafe())
-  readonly monotonicTimeNanos = Effect.sync(() => this.monotonicTimeNanosUnsafe())
-
-  sleep(duration: Duration.Duration): Effect.Effect<void> {
-    const millis = Duration.toMillis(duration)
-    if (millis <= 0) return Effect.yieldNow
-    return Effect.callback<void>((resume) => {
-      const timer = { dueMillis: this.#nowMillis + millis, fire: () => resume(Effect.void) }
-      this.#timers.push(timer)
-      return Effect.sync(() => {
-        const at = this.#timers.indexOf(timer)
-        if (at >= 0) this.#timers.splice(at, 1)
-      })
+  process(name: string): SimulatedProcess {
+    const { chance, yieldChance } = this.#options
+    return new SimulatedProcess(name, {
+      nowMillis: () => this.#nowMillis,
+      givesWay: yieldChance === 0 ? () => false : () => chance.happens(yieldChance),
+      runnable: (dispatcher) => void this.#runnable.push(dispatcher),
+      add: (timer) => void this.#timers.push(timer),
+      remove: (timer) => this.#forget(timer),
+      leave: (process) => {
+        const left = this.#runnable.filter((dispatcher) => dispatcher.process === process)
+        this.#runnable = this.#runnable.filter((dispatcher) => dispatcher.process !== process)
+        return left
+      },
     })
+  }
+
+  /** Acts between two steps, once that many have been made: nobody has a say in it. */
+  atStep(step: number, act: () => void): void {
+    this.#plans.push({ step, act })
+    this.#plans.sort((left, right) => right.step - left.step)
+  }
+
+  /** Does at once what would have been done at a later step. */
+  actNow(): void {
+    for (const { act } of this.#plans.splice(0).toReversed()) act()
   }
 
   /** Runs the program to its end. Throws `NeverEnds` where there is none, and whatever `afterStep` throws. */
   run<A, E>(program: Effect.Effect<A, E>, afterStep: () => void): Exit.Exit<A, E> {
-    const fiber: Fiber.Fiber<A, E> = Effect.runFork(program, { scheduler: this })
+    const timed = program.pipe(
+      Effect.provideService(Clock.Clock, this.world),
+      Effect.provideService(Scheduler.Scheduler, this.world),
+    )
+    const fiber: Fiber.Fiber<A, E> = Effect.runFork(timed, { scheduler: this.world })
     while (true) {
       const exit = fiber.pollUnsafe()
       if (exit !== undefined) return exit
@@ -121,8 +110,10 @@ export class SeededRuntime implements Scheduler.Scheduler, Clock.Clock {
     const { chance, millisMax, stallChance, startMillis, stepsMax } = this.#options
     this.#steps += 1
     if (this.#steps > stepsMax) throw new NeverEnds(`no end after ${stepsMax} steps`)
-    const stalls = chance.happens(stallChance) && this.#dueMillis - this.#nowMillis <= stallMaxMillis
+    while ((this.#plans.at(-1)?.step ?? Infinity) <= this.#steps) this.#plans.pop()?.act()
+    const stalls = stallChance > 0 && chance.happens(stallChance) && this.#dueMillis - this.#nowMillis <= stallMaxMillis
     if (this.#runnable.length === 0 || stalls) {
+      if (this.#runnable.length > 0) this.#stalls += 1
       this.#fireNext()
       if (this.#nowMillis - startMillis > millisMax) throw new NeverEnds(`no end after ${millisMax} ms`)
       return
@@ -131,26 +122,38 @@ export class SeededRuntime implements Scheduler.Scheduler, Clock.Clock {
     this.#note(at)
     const dispatcher = this.#runnable[at]
     const task = dispatcher?.tasks.shift()
-    if (dispatcher?.tasks.length === 0) this.#runnable.splice(at, 1)
+    if (dispatcher?.tasks.length === 0) {
+      const last = this.#runnable.pop()
+      if (last !== undefined && last !== dispatcher) this.#runnable[at] = last
+    }
     task?.()
   }
 
-  /** When the next timer is due. */
+  /** When the next timer is due; those of a paused process wait for it. */
   get #dueMillis(): number {
     let dueMillis = Infinity
-    for (const timer of this.#timers) if (timer.dueMillis < dueMillis) dueMillis = timer.dueMillis
+    for (const timer of this.#timers) {
+      if (timer.dueMillis < dueMillis && timer.process.isRunning) dueMillis = timer.dueMillis
+    }
     return dueMillis
   }
 
   #fireNext(): void {
     const dueMillis = this.#dueMillis
     if (dueMillis === Infinity) throw new NeverEnds("nobody can run, and nothing will wake anybody")
-    const due = this.#timers.filter((timer) => timer.dueMillis === dueMillis)
+    const due = this.#timers.filter((timer) => timer.dueMillis === dueMillis && timer.process.isRunning)
     const timer = this.#options.chance.pick(due)
-    this.#timers.splice(this.#timers.indexOf(timer), 1)
-    this.#nowMillis = dueMillis
+    this.#forget(timer)
+    this.#nowMillis = Math.max(this.#nowMillis, dueMillis)
     this.#note(dueMillis)
     timer.fire()
+  }
+
+  #forget(timer: Timer): void {
+    const at = this.#timers.indexOf(timer)
+    if (at < 0) return
+    const last = this.#timers.pop()
+    if (last !== undefined && last !== timer) this.#timers[at] = last
   }
 
   #note(choice: number): void {

@@ -2,21 +2,34 @@
  * The shop of one seed: its products, who wants what when, and how impatient everybody is. Small on purpose (a handful
  * of units and keys), so that orders meet: same unit, same key, same instant.
  */
+import { productUnitsMax } from "../../src/domain/bounds.ts"
 import type { ProductChange, Restock } from "../../src/domain/commands.ts"
-import { CallerId, MerchantId, OrderId, ProductId, StockMovementId } from "../../src/domain/ids.ts"
-import type { RequestedLine } from "../../src/domain/order.ts"
+import { CallerId, MerchantId, ProductId, StockMovementId } from "../../src/domain/ids.ts"
+import { mergeLines, type RequestedLine } from "../../src/domain/order.ts"
 import type { NewProduct } from "../../src/inventory/memory/MemoryShardStore.ts"
-import type { OrderRequest } from "../../src/inventory/OrderCoordinator.ts"
+import type { PlaceOrder } from "../../src/orders/Orders.ts"
+import { accountBuyer, type Buyer } from "../../src/orders/placing.ts"
 import type { Chance } from "./chance.ts"
 
 const uuid = (kind: number, number: number): string =>
   `00000000-0000-7000-8000-${kind.toString(16).padStart(4, "0")}${number.toString(16).padStart(8, "0")}`
 const merchantId = MerchantId.make(uuid(9, 1))
-export const callerIds = [1, 2, 3, 4].map((number) => CallerId.make(uuid(2, number)))
-export const unknownProduct = ProductId.make(uuid(1, 999))
+const callerIds = [1, 2, 3, 4, 5].map((number) => CallerId.make(uuid(2, number)))
+const unknownProduct = ProductId.make(uuid(1, 999))
 
-/** Everything that a retry repeats; the order's id is a new one each time. */
-export type Wish = Omit<OrderRequest, "orderId">
+/** Customers who buy for themselves, and the last account, a shop's back end that buys for two of its own. */
+export const buyers: ReadonlyArray<Buyer> = callerIds.flatMap((caller, at) =>
+  at < callerIds.length - 1
+    ? [accountBuyer(caller)]
+    : ["one", "two"].map((customerRef) => ({ caller, customer: `ref:${customerRef}`, customerRef })),
+)
+
+/** Everything that a retry repeats. */
+export interface Wish extends Pick<PlaceOrder, "lines" | "expectedTotal"> {
+  readonly buyer: Buyer
+  readonly key: string
+  readonly reservationTtlMillis: number
+}
 export type Movement = Omit<Restock, "_tag" | "movementId">
 
 export interface Visit {
@@ -57,11 +70,17 @@ export interface Edit {
 
 /** One tab: its cart is filled anew, or sold under a key. */
 export type Tab =
-  | { readonly atMillis: number; readonly caller: CallerId; readonly lines: ReadonlyArray<RequestedLine> }
+  | Filling
   | (Pick<Visit, "atMillis" | "patienceMillis" | "deadlineMillis" | "retriesMax" | "goesToSecond"> & {
-      readonly caller: CallerId
+      readonly buyer: Buyer
       readonly key: string
     })
+
+export interface Filling {
+  readonly atMillis: number
+  readonly buyer: Buyer
+  readonly lines: ReadonlyArray<RequestedLine>
+}
 
 export interface Shop {
   readonly shards: number
@@ -116,7 +135,7 @@ const drawChanges = (chance: Chance, startMillis: number): (() => ProductChange)
   return () => chance.pick(drawn)()
 }
 
-export const fingerprintOf = (payload: unknown): string => {
+const fingerprintOf = (payload: unknown): string => {
   let digest = ""
   for (let part = 0; part < 4; part++) {
     let hash = 0x811c9dc5 ^ part
@@ -141,15 +160,13 @@ const drawLines = (chance: Chance, products: ReadonlyArray<NewProduct>): Array<R
   return lines.length > 0 ? lines : [{ productId: chance.pick(products).productId, quantity: 1 }]
 }
 
-const drawWish = (chance: Chance, among: Among, caller: CallerId, key: string): Wish => {
+const drawWish = (chance: Chance, among: Among, buyer: Buyer, key: string): Wish => {
   const { poison, products, ttlsMillis } = among
   const lines = drawLines(chance, products)
   if (chance.happens(0.01)) lines.push({ productId: unknownProduct, quantity: 1 })
   const expectedTotal = chance.happens(0.05) ? { amount: chance.between(0, 40), currency: "EUR" } : null
   const reservationTtlMillis = chance.happens(poison) ? 0 : chance.pick(ttlsMillis)
-  const fingerprint = fingerprintOf([lines, expectedTotal, reservationTtlMillis])
-  const names = { caller, key, fingerprint, holdFingerprint: fingerprint, customer: caller, customerRef: null }
-  return { ...names, lines, expectedTotal, reservationTtlMillis, cartVersion: null }
+  return { buyer, key, lines: mergeLines(lines), expectedTotal, reservationTtlMillis }
 }
 
 /** What everything of one shop is drawn from. */
@@ -170,7 +187,7 @@ const drawVisit = (chance: Chance, day: Day): Visit => {
   const isAltered = chance.happens(0.06)
   return {
     atMillis: chance.pick(day.instants),
-    wish: isAltered ? drawWish(chance, day, wish.caller, wish.key) : wish,
+    wish: isAltered ? drawWish(chance, day, wish.buyer, wish.key) : wish,
     patienceMillis: drawPatience(chance, day),
     deadlineMillis: chance.pick(day.deadlinesMillis),
     retriesMax: chance.pick([0, 1, 3]),
@@ -180,7 +197,7 @@ const drawVisit = (chance: Chance, day: Day): Visit => {
 
 const drawDelivery = (chance: Chance, { instants, products }: Day, number: number): Delivery => {
   const { productId } = chance.pick(products)
-  const delta = chance.pick([-3, -1, 1, 2, 4])
+  const delta = chance.happens(0.04) ? productUnitsMax : chance.pick([-3, -1, 1, 2, 4])
   const caller = chance.pick(callerIds)
   const key = `movement ${chance.happens(0.2) ? 0 : number}`
   const kind = delta > 0 ? "received" : "writtenOff"
@@ -202,7 +219,7 @@ const drawRegret = (chance: Chance, day: Day): Regret => ({
 
 const drawEdit = (chance: Chance, { instants, products }: Day, drawChange: () => ProductChange): Edit => ({
   atMillis: chance.pick(instants),
-  productId: chance.pick(products).productId,
+  productId: chance.happens(0.03) ? unknownProduct : chance.pick(products).productId,
   change: drawChange(),
   of: chance.pick(["seen", "seen", "any", "stale"] as const),
   retriesMax: chance.pick([0, 2]),
@@ -212,19 +229,17 @@ const drawEdit = (chance: Chance, { instants, products }: Day, drawChange: () =>
 const drawFilling = (
   chance: Chance,
   { products }: Day,
-  { atMillis, caller }: Pick<Tab, "atMillis" | "caller">,
-): Tab => {
-  return { atMillis, caller, lines: drawLines(chance, products) }
-}
+  { atMillis, buyer }: Pick<Filling, "atMillis" | "buyer">,
+): Filling => ({ atMillis, buyer, lines: chance.happens(0.1) ? [] : mergeLines(drawLines(chance, products)) })
 
 /** Two callers have carts; the first tabs fill them. */
 const drawTab = (chance: Chance, day: Day, number: number): Tab => {
   const atMillis = chance.pick(day.instants)
-  const caller = callerIds[chance.below(2)] ?? chance.pick(callerIds)
-  if (number < 2 || chance.happens(0.4)) return drawFilling(chance, day, { atMillis, caller })
+  const buyer = buyers[chance.below(2)] ?? chance.pick(buyers)
+  if (number < 2 || chance.happens(0.4)) return drawFilling(chance, day, { atMillis, buyer })
   return {
     atMillis,
-    caller,
+    buyer,
     key: `cart ${chance.below(3)}`,
     patienceMillis: drawPatience(chance, day),
     deadlineMillis: chance.pick([300, 1500, 5000]),
@@ -254,7 +269,7 @@ export const drawShop = (chance: Chance, startMillis: number): Shop => {
   const lengthMillis = chance.pick([0, 50, 500, 3000])
   const instants = some(chance.between(1, 8), () => chance.between(0, lengthMillis))
   const wishes = some(chance.between(3, 14), (number) =>
-    drawWish(chance, among, chance.pick(callerIds), `key ${number}`),
+    drawWish(chance, among, chance.pick(buyers), `key ${number}`),
   )
   const deadlinesMillis = chance.pick([
     [0, 60, 300, 1500, 5000],
@@ -278,20 +293,5 @@ export const drawShop = (chance: Chance, startMillis: number): Shop => {
   }
 }
 
-/** Ids that nobody else of this run has. */
-export class Ids {
-  #last = 0
-
-  #next(kind: number): string {
-    this.#last += 1
-    return uuid(kind, this.#last)
-  }
-
-  order(): OrderId {
-    return OrderId.make(this.#next(3))
-  }
-
-  movement(): StockMovementId {
-    return StockMovementId.make(this.#next(4))
-  }
-}
+/** Ids of first movements, which nobody else of this run has. */
+export const movementIdOf = (number: number): StockMovementId => StockMovementId.make(uuid(4, number))

@@ -1,12 +1,14 @@
 /**
- * One seed, from an empty database to the auditor's last word: a shop, a crowd and a weather drawn from the seed, the
- * real actors over the in-memory store, then calm, a last look at every key, and time for every hold to end.
+ * One scenario from an empty database to the auditor's last word: real processes of the service over the in-memory
+ * database, a crowd that calls them, what befalls them, then calm, a last look at every key, and time for every hold
+ * to end.
  *
- * Must stay true: the seed alone decides; whatever goes wrong is reported with the seed that replays it.
+ * Must stay true: seed and schedule alone decide; whatever goes wrong is reported with what replays it.
  */
-import { Clock, Effect, Exit, type Fiber, Logger, Scope } from "effect"
+import { Effect, Exit, type Fiber, Latch, Logger, Scope } from "effect"
 import { holdTtlMillis } from "../../src/domain/bounds.ts"
 import type { Shard } from "../../src/domain/ids.ts"
+import * as carts from "../../src/carts/Carts.ts"
 import * as coordinator from "../../src/inventory/OrderCoordinator.ts"
 import * as directory from "../../src/inventory/ShardDirectory.ts"
 import * as inventory from "../../src/inventory/Inventory.ts"
@@ -15,23 +17,41 @@ import * as ending from "../../src/inventory/OrderEnding.ts"
 import * as writer from "../../src/inventory/ProductWriter.ts"
 import * as sweeper from "../../src/inventory/sweeper.ts"
 import type { Lease } from "../../src/inventory/store/ShardStore.ts"
+import * as reads from "../../src/orders/OrderReads.ts"
+import * as orders from "../../src/orders/Orders.ts"
 import { Auditor } from "./auditor.ts"
 import { Chance } from "./chance.ts"
+import { countAll } from "./coverage.ts"
 import { firstCounts } from "./counts.ts"
-import { editing, moving, type Place, regretting, usingCart, visiting } from "./crowd.ts"
+import { editing, knownBy, moving, type Place, regretting, usingCart, visiting } from "./crowd.ts"
 import { History } from "./history.ts"
 import { Ledger } from "./ledger.ts"
+import { remoteInventory } from "./network.ts"
 import { makeNode, type Modules, type Node } from "./node.ts"
+import { drawScenario, type Incident, type Scenario, startMillis } from "./scenario.ts"
 import { SeededRuntime } from "./seededRuntime.ts"
-import { drawShop, Ids, type Shop, type Visit } from "./shop.ts"
-import { drawClimate, Weather } from "./weather.ts"
+import { movementIdOf, type Visit } from "./shop.ts"
+import { Story } from "./story.ts"
+import { Weather } from "./weather.ts"
 
-export const realModules: Modules = { inventory, coordinator, directory, ending, writer, sweeper, memory }
+export const realModules: Modules = {
+  inventory,
+  coordinator,
+  directory,
+  ending,
+  writer,
+  sweeper,
+  memory,
+  orders,
+  reads,
+  carts,
+}
 
-const startMillis = 1_000_000
 /** A run of some seconds of traffic and half a minute of holds; past this nobody will ever be answered. */
 const millisMax = 300_000
 const stepsMax = 400_000
+/** More lives than one run gives its processes. */
+const names = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh"] as const
 
 export interface Report {
   readonly seed: number
@@ -39,61 +59,32 @@ export interface Report {
   readonly violation: unknown
   readonly digest: number
   readonly steps: number
-  /** How often each answer and each fault was seen. */
+  /** How often each answer, each fault and each way of an order was seen. */
   readonly seen: ReadonlyMap<string, number>
 }
 
-/** Alone, beside a process that takes shards over, beside one that forwards everything to the first, or killed. */
-type Company = "none" | "rival" | "forwarder" | "restart"
-
 interface World extends Place {
-  readonly shop: Shop
+  readonly scenario: Scenario
   readonly weather: Weather
   readonly ledger: Ledger
   readonly nodes: Array<Node>
-  readonly killed: Set<string>
-  readonly company: Company
-  /** Starts another node, whose scope ends with the run or when it is killed. */
-  readonly start: (name: string, serving: Node["inventory"] | null) => Effect.Effect<Started, never, Scope.Scope>
+  /** Every node there ever was. */
+  readonly all: Array<Node>
+  readonly modules: Modules
+  readonly seen: Map<string, number>
 }
 
-interface Started {
-  readonly node: Node
-  readonly kill: Effect.Effect<void>
-}
+export const simulate = (seed: number, modules: Modules = realModules): Report => run(drawScenario(seed), modules)
 
-export const simulate = (seed: number, modules: Modules = realModules): Report => {
-  const swarm = new Chance(seed, 1)
-  const isPunctual = swarm.happens(0.6)
-  const runtime = new SeededRuntime({
-    chance: new Chance(seed, 2),
-    startMillis,
-    yieldChance: swarm.pick([0, 0.01, 0.1, 0.3]),
-    stallChance: isPunctual ? 0 : swarm.pick([0.002, 0.02]),
-    stepsMax,
-    millisMax,
-  })
-  const shop = drawShop(new Chance(seed, 3), startMillis)
-  const weather = new Weather(new Chance(seed, 4), drawClimate(swarm))
+export const run = (scenario: Scenario, modules: Modules = realModules, story = new Story(false)): Report => {
+  const { climate, incidents, schedule, seed, shop, stallChance, yieldChance } = scenario
+  const chance = new Chance(seed, 2 + 100 * schedule)
+  const runtime = new SeededRuntime({ chance, startMillis, yieldChance, stallChance, stepsMax, millisMax })
+  const weather = new Weather(new Chance(seed, 4), climate, story)
   const database = new modules.memory.MemoryDatabase(shop.shards)
-  const ids = new Ids()
-  for (const product of shop.products) database.createProduct(product, ids.movement(), startMillis)
+  for (const [at, product] of shop.products.entries()) database.createProduct(product, movementIdOf(at), startMillis)
   weather.rule(database)
-  const nodes: Array<Node> = []
   const all: Array<Node> = []
-  const customers = new Map<string, string>()
-  const killed = new Set<string>()
-  const first = firstCounts(database.tables)
-  const auditor = new Auditor(database, {
-    isPunctual,
-    isCommitting: (name, shard) => {
-      const node = all.find((one) => one.name === name)
-      return !isPunctual || (node?.isCommitting(shard, runtime.currentTimeMillisUnsafe()) ?? false)
-    },
-    customerOf: (orderId) => customers.get(orderId) ?? "",
-    first,
-    killed,
-  })
   let violation: unknown = null
   const judged = (check: () => void): void => {
     try {
@@ -102,53 +93,49 @@ export const simulate = (seed: number, modules: Modules = realModules): Report =
       violation ??= error
     }
   }
-  const history = new History((submission) => judged(() => auditor.onAnswer(submission, ledger)))
-  const ledger: Ledger = new Ledger(database, history, first, judged, () => auditor.onApplied(ledger))
-  const company = swarm.pick<Company>(["none", "rival", "forwarder", "restart"])
-  const settings = {
-    shards: shop.shards,
-    mailboxSize: swarm.pick([1, 8, 64, 64]),
-    batchSizeMax: swarm.pick([1, 5, 64, 64]),
-    lingerMillis: swarm.pick([0, 0, 0, 10]),
-  }
-  const start = Effect.fnUntraced(function* (name: string, serving: Node["inventory"] | null) {
-    const scope = yield* Scope.make()
-    yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
-    const records = { history, ledger, chance: new Chance(seed, 10 + all.length) }
-    const making = makeNode(name, modules, { database, serving }, settings, records)
-    const node = yield* Scope.provide(making, scope)
-    all.push(node)
-    nodes.push(node)
-    return { node, kill: Scope.close(scope, Exit.void) }
+  const isPunctual = stallChance === 0 && incidents.every(({ what }) => what !== "paused")
+  const first = firstCounts(database.tables)
+  const auditor = new Auditor(database, {
+    isPunctual,
+    isCommitting: (name, shard) => {
+      const node = all.find((one) => one.name === name)
+      return !isPunctual || (node?.isCommitting(shard, runtime.nowMillis) ?? false)
+    },
+    first,
+    isKilled: (name) => all.some((node) => node.name === name && node.process.isKilled),
+    nowMillis: () => runtime.nowMillis,
   })
-  const chance = new Chance(seed, 5)
-  const place = { chance, database, history, auditor, ids, nodes, killed, judged, customers }
-  const program = wholeRun({ ...place, shop, weather, ledger, company, killed, start }).pipe(
-    Effect.scoped,
-    Effect.provideService(Clock.Clock, runtime),
-    Effect.provide(silence),
-  )
+  const history: History = new History((submission) => {
+    story.decided(submission)
+    judged(() => auditor.onAnswer(submission, ledger))
+  })
+  const ledger: Ledger = new Ledger(database, history, first, judged, () => {
+    story.applied(ledger)
+    auditor.onApplied(ledger)
+  })
+  story.begins(scenario, () => runtime.nowMillis)
+  const seen = new Map<string, number>()
+  const place = { chance: new Chance(seed, 5), runtime, database, history, auditor, judged, story, nodes: [] }
+  const world: World = { ...place, scenario, weather, ledger, all, modules, seen }
   try {
-    const exit = runtime.run(program, () => {
+    const exit = runtime.run(Effect.provide(Effect.scoped(wholeRun(world)), silence), () => {
       if (violation !== null) throw violation
     })
     if (Exit.isFailure(exit)) violation ??= exit.cause
   } catch (error) {
     violation ??= error
   }
-  return { seed, violation, digest: runtime.digest, steps: runtime.steps, seen: countAll(history, weather, killed) }
+  return { seed, violation, digest: runtime.digest, steps: runtime.steps, seen: countAll(world) }
 }
 
 const silence = Logger.layer([])
 
 const wholeRun = Effect.fnUntraced(function* (world: World): Effect.fn.Return<void, never, Scope.Scope> {
-  const { auditor, chance, company, database, history, judged, ledger, nodes, shop, weather } = world
-  const first = yield* world.start("first", null)
-  const second = company === "rival" || company === "forwarder"
-  if (second) yield* world.start("second", company === "forwarder" ? first.node.inventory : null)
-  yield* takeOver(world, first.node)
-  const isAlone = company === "none" || company === "forwarder"
-  const drained = isAlone && chance.happens(0.25) ? chance.between(0, 1500) : null
+  const { auditor, database, history, judged, ledger, nodes, runtime, scenario, story, weather } = world
+  const { company, drainedAfterMillis, shop } = scenario
+  const first = yield* start(world)
+  if (company === "rival" || company === "forwarder") yield* start(world)
+  yield* takeOver(world, first)
   const deliverer = yield* Effect.forkScoped(Effect.forever(delivering(world)))
   const crowd: Array<Effect.Effect<void, never, Scope.Scope>> = [
     ...shop.visits.map((visit) => visiting(world, visit)),
@@ -156,35 +143,75 @@ const wholeRun = Effect.fnUntraced(function* (world: World): Effect.fn.Return<vo
     ...shop.regrets.map((regret) => regretting(world, regret)),
     ...shop.edits.map((edit) => editing(world, edit)),
     ...shop.tabs.map((tab) => usingCart(world, tab)),
-    ...(company === "rival" ? [takingOver(world)] : []),
-    ...(company === "restart" ? [restarting(world, first)] : []),
+    ...scenario.incidents.map((incident) => befalling(world, incident)),
   ]
   const fibers: Array<Fiber.Fiber<void>> = []
   for (const doing of crowd) fibers.push(yield* Effect.forkScoped(doing))
-  if (drained !== null) {
-    yield* Effect.sleep(drained)
-    yield* first.node.inventory.drain
+  if (drainedAfterMillis !== null) {
+    yield* Effect.sleep(drainedAfterMillis)
+    yield* drain(world, first)
   }
-  yield* Effect.sleep(chance.between(0, 4_000))
+  yield* Effect.sleep(scenario.stormyMillis)
   weather.isOver = true
-  for (const fiber of fibers) yield* Effect.asVoid(fiberExit(fiber))
+  story.tell("The weather is calm from here on.")
+  for (const { process } of nodes) process.resume()
+  runtime.actNow()
+  for (const fiber of fibers) yield* ended(fiber)
   deliverer.interruptUnsafe()
   while (yield* database.deliverLate);
+  if (drainedAfterMillis !== null) return
 
-  if (drained === null) {
-    if (company === "rival") yield* takeOver(world, nodes.at(-1) ?? first.node)
-    for (const visit of shop.visits) yield* visiting(world, calmly(visit))
-    yield* Effect.sleep(holdTtlMillis + 3_000)
-    yield* Effect.forEach(nodes, (node) => node.inventory.drain, { discard: true })
-    const nowMillis = yield* Clock.currentTimeMillis
-    judged(() => auditor.atEnd(history, ledger, nowMillis))
-  }
+  if (company === "rival") yield* takeOver(world, nodes.at(-1) ?? (yield* start(world)))
+  for (const visit of shop.visits) yield* visiting(world, calmly(visit))
+  yield* Effect.sleep(holdTtlMillis + 3_000)
+  yield* Effect.forEach(nodes, (node) => drain(world, node), { discard: true })
+  judged(() => auditor.atEnd(history, ledger, runtime.nowMillis))
 })
 
-const fiberExit = <A>(fiber: Fiber.Fiber<A>): Effect.Effect<void> =>
+const ended = <A>(fiber: Fiber.Fiber<A>): Effect.Effect<void> =>
   Effect.callback((resume) => {
     fiber.addObserver((exit) => resume(Exit.isFailure(exit) ? Effect.failCause(exit.cause) : Effect.void))
   })
+
+const drain = ({ runtime, seen, story }: World, node: Node): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    story.tell(`${node.name} is told to stop`)
+    seen.set("drained", (seen.get("drained") ?? 0) + 1)
+    return node.process.call(runtime.world, node.inventory.drain)
+  }).pipe(Effect.ignore)
+
+/** Starts the next process of the service, which serves nothing yet. */
+const start = Effect.fnUntraced(function* (world: World): Effect.fn.Return<Node, never, Scope.Scope> {
+  const { all, auditor, database, history, judged, ledger, modules, nodes, runtime, scenario, weather } = world
+  const name = names[all.length] ?? "another"
+  const process = runtime.process(name)
+  const isForwarder = scenario.company === "forwarder" && all.length === 1
+  const serving = () => nodes.find((node) => node !== all[1])
+  const chance = new Chance(scenario.seed, 10 + all.length)
+  const scope = yield* Scope.make()
+  const surroundings = {
+    process,
+    database,
+    chance,
+    history,
+    ledger,
+    remote: isForwarder ? remoteInventory(process, weather, serving) : null,
+    watched: (service: Node["coordinator"]) =>
+      history.recordedCoordinator(
+        name,
+        service,
+        (caller, key) => knownBy(database, caller, key),
+        (attempt) => judged(() => auditor.onAttempt(attempt)),
+      ),
+  }
+  const making = makeNode(modules, scenario.settings, surroundings)
+  const node = yield* process.within(Scope.provide(making, scope))
+  all.push(node)
+  // Where one forwards, the one that serves stands before it.
+  if (scenario.company === "forwarder" && !isForwarder) nodes.unshift(node)
+  else nodes.push(node)
+  return node
+})
 
 /** The same wish again, by somebody who waits. */
 const calmly = (visit: Visit): Visit => ({
@@ -201,50 +228,46 @@ const delivering = Effect.fnUntraced(function* ({ chance, database }: World) {
   yield* database.deliverLate
 })
 
-const takeOver = Effect.fnUntraced(function* ({ database, shop }: World, node: Node) {
+const takeOver = Effect.fnUntraced(function* ({ database, scenario, story }: World, node: Node) {
   const leases = new Map<Shard, Lease>()
-  for (let shard = 0; shard < shop.shards; shard++) leases.set(shard, database.acquire(shard, node.name))
+  for (let shard = 0; shard < scenario.shop.shards; shard++) leases.set(shard, database.acquire(shard, node.name))
+  story.tell(`${node.name} takes the shards over`)
   yield* Effect.yieldNow
-  node.inventory.grant(leases)
+  node.process.deliver(() => node.inventory.grant(leases))
 })
 
-/** Kills the node that serves, whatever it is doing, and starts another after a while. */
-const restarting = Effect.fnUntraced(function* (world: World, { kill, node }: Started) {
-  yield* Effect.sleep(world.chance.pick([world.chance.between(0, 60), world.chance.between(0, 2_000)]))
-  world.killed.add(node.name)
-  world.nodes.splice(0, 1)
-  node.inventory.revoke()
-  for (const caller of node.callers) caller.interruptUnsafe()
-  yield* kill
-  yield* Effect.sleep(world.chance.pick([0, 20, 700]))
-  const next = yield* world.start("second", null)
-  yield* takeOver(world, next.node)
+/** Waits for its step, and befalls whoever is there then. */
+const befalling = Effect.fnUntraced(function* (
+  world: World,
+  { atStep, millis, nodeAt, what }: Incident,
+): Effect.fn.Return<void, never, Scope.Scope> {
+  const { nodes, runtime, scenario, seen, story, weather } = world
+  const happened = Latch.makeUnsafe(false)
+  let struck: Node | undefined
+  runtime.atStep(atStep, () => {
+    struck = weather.isOver ? undefined : (nodes[nodeAt] ?? nodes[0])
+    runtime.world.deliver(() => happened.openUnsafe())
+    if (struck === undefined || what === "takeover") return
+    seen.set(what, (seen.get(what) ?? 0) + 1)
+    story.tell(`${struck.name} is ${what}`)
+    if (what === "paused") return struck.process.pause()
+    struck.process.kill()
+    nodes.splice(nodes.indexOf(struck), 1)
+  })
+  yield* happened.await
+  const node = struck
+  if (node === undefined) return
+  if (what === "takeover") {
+    seen.set(what, (seen.get(what) ?? 0) + 1)
+    return yield* takeOver(world, node)
+  }
+  yield* Effect.sleep(millis)
+  if (what === "paused") {
+    story.tell(`${node.name} goes on`)
+    return node.process.resume()
+  }
+  const isForwarder = scenario.company === "forwarder" && node === world.all[1]
+  if (isForwarder) return
+  const successor = scenario.company === "rival" ? nodes[0] : undefined
+  yield* takeOver(world, successor ?? (yield* start(world)))
 })
-
-const takingOver = Effect.fnUntraced(function* (world: World) {
-  for (let round = 0; round < 3; round++) {
-    yield* Effect.sleep(world.chance.between(0, 900))
-    yield* takeOver(world, world.chance.pick(world.nodes))
-  }
-})
-
-const countAll = (
-  { attempts, cancellations, submissions }: History,
-  { faults }: Weather,
-  killed: ReadonlySet<string>,
-): ReadonlyMap<string, number> => {
-  const seen = new Map([...faults, ["killed", killed.size]])
-  const count = (name: string): void => void seen.set(name, (seen.get(name) ?? 0) + 1)
-  for (const { answer, request } of attempts) {
-    const refusal = answer?._tag === "Refused" ? ` ${answer.refusal.code}` : ""
-    count(`order ${answer?._tag}${refusal}`)
-    if (request.lines.length > 1) count("order of several lines")
-    if (request.cartVersion !== null) count(`checkout ${answer?._tag}`)
-  }
-  for (const { answer } of cancellations) count(`cancellation ${answer?._tag}`)
-  for (const { answer, command } of submissions) {
-    const refusal = answer?._tag === "Refused" ? ` ${answer.refusal.code}` : ""
-    count(`${command._tag} ${answer?._tag}${refusal}`)
-  }
-  return seen
-}

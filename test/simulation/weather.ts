@@ -5,6 +5,7 @@
 import { Effect } from "effect"
 import type { Attempt, Fate, MemoryDatabase } from "../../src/inventory/memory/MemoryShardStore.ts"
 import type { Chance } from "./chance.ts"
+import type { Story } from "./story.ts"
 
 export interface Climate {
   readonly isCalm: boolean
@@ -15,7 +16,23 @@ export interface Climate {
   readonly rejected: number
   readonly defect: number
   readonly unreachable: number
+  /** A statement that somebody else's lock keeps. */
+  readonly hangs: number
+  /** Between nodes: a request or its answer that never arrives. */
+  readonly messageLost: number
 }
+
+/** What of a climate can be turned off by itself. */
+export const faultKinds = [
+  "neverApplied",
+  "answerLost",
+  "appliedLate",
+  "rejected",
+  "defect",
+  "unreachable",
+  "hangs",
+  "messageLost",
+] as const satisfies ReadonlyArray<keyof Climate>
 
 const rate = (chance: Chance): number => (chance.happens(0.5) ? 0 : chance.pick([0.02, 0.08, 0.25]))
 
@@ -31,8 +48,13 @@ export const drawClimate = (chance: Chance): Climate => {
     rejected: some(),
     defect: some() / 4,
     unreachable: some(),
+    hangs: some() / 4,
+    messageLost: some(),
   }
 }
+
+/** How long a lock of somebody else's may keep a statement. */
+const hangMaxMillis = 4_000
 
 /** Errors of the database's own, of which no command is guilty. */
 const sqlStates = ["40001", "40P01", "57014", "53200"] as const
@@ -44,14 +66,22 @@ export class Weather {
   readonly #chance: Chance
   readonly #climate: Climate
 
-  constructor(chance: Chance, climate: Climate) {
+  readonly #story: Story
+
+  constructor(chance: Chance, climate: Climate, story: Story) {
     this.#chance = chance
     this.#climate = climate
+    this.#story = story
   }
 
   rule(database: MemoryDatabase): void {
     database.weather = {
-      attempt: () => Effect.andThen(this.#wait, this.#fate),
+      attempt: (attempt: Attempt) =>
+        this.#wait.pipe(
+          Effect.andThen(this.#hang),
+          Effect.andThen(this.#fate),
+          Effect.tap((fate) => Effect.sync(() => this.#story.attempted(attempt, fate))),
+        ),
       answer: (attempt: Attempt) => Effect.andThen(this.#wait, this.#defect(`after a ${attempt.kind}`)),
       read: Effect.andThen(
         this.#wait,
@@ -60,10 +90,24 @@ export class Weather {
     }
   }
 
+  /** One way of a message from a node to another; whether it arrives. */
+  readonly message: Effect.Effect<boolean> = Effect.suspend(() =>
+    Effect.andThen(
+      this.#wait,
+      Effect.sync(() => !this.#happens("messageLost", this.#climate.messageLost)),
+    ),
+  )
+
   readonly #wait = Effect.suspend(() => {
     const millis = this.#chance.between(0, this.#climate.latencyMaxMillis)
     return millis === 0 ? Effect.void : Effect.sleep(millis)
   })
+
+  readonly #hang = Effect.suspend(() =>
+    this.#happens("hangs", this.#climate.hangs)
+      ? Effect.sleep(this.#chance.between(500, hangMaxMillis))
+      : Effect.void,
+  )
 
   readonly #fate = Effect.suspend((): Effect.Effect<Fate> => {
     const { answerLost, appliedLate, neverApplied, rejected } = this.#climate

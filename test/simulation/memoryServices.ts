@@ -1,0 +1,74 @@
+/**
+ * Orders and carts as the service reads them, from the rows of the in-memory database. Must stay true: what
+ * `OrderReads` and `cartStatements` say in SQL is said here, down to a reservation past its time being expired.
+ */
+import { Clock, Effect } from "effect"
+import { SqlError } from "effect/sql"
+import type { Carts } from "../../src/carts/Carts.ts"
+import type { Order, OrderStatus } from "../../src/domain/order.ts"
+import type { MemoryDatabase } from "../../src/inventory/memory/MemoryShardStore.ts"
+import type { OrderRow } from "../../src/inventory/memory/memoryTables.ts"
+import { Busy } from "../../src/inventory/shard/mailboxEntry.ts"
+import type { OrderReads } from "../../src/orders/OrderReads.ts"
+
+const statusAt = (order: OrderRow, nowMillis: number): OrderStatus =>
+  order.status === "reserved" && order.expiresAtMillis <= nowMillis ? "expired" : order.status
+
+const orderFrom = ({ tables }: MemoryDatabase, row: OrderRow, nowMillis: number): Order => {
+  const { caller, createdAtMillis, currency, customerRef, expiresAtMillis, homeShard, orderId, total } = row
+  const lines = tables.linesOf(orderId).map(({ productId, quantity, unitPrice }) => {
+    const product = tables.products.get(productId)
+    if (product === undefined) throw new Error("a line without its product")
+    const { merchantId, name } = product
+    const amounts = {
+      unitPrice: { amount: unitPrice, currency },
+      lineTotal: { amount: unitPrice * quantity, currency },
+    }
+    return { productId, name, quantity, merchantId, ...amounts }
+  })
+  const times = { createdAtMillis, expiresAtMillis, paidAtMillis: null }
+  const names = { id: orderId, caller, customerRef, homeShard, status: statusAt(row, nowMillis) }
+  return { ...names, lines, total: { amount: total, currency }, ...times }
+}
+
+export const memoryReads = (database: MemoryDatabase): OrderReads["Service"] => {
+  const { tables } = database
+  const read = Effect.fnUntraced(function* <A>(look: (nowMillis: number) => A) {
+    if (!(yield* database.weather.read)) return yield* new Busy()
+    return look(yield* Clock.currentTimeMillis)
+  })
+  return {
+    byId: (orderId) =>
+      read((nowMillis) => {
+        const row = tables.orders.get(orderId)
+        return row === undefined ? null : orderFrom(database, row, nowMillis)
+      }),
+    byKey: (caller, key) =>
+      read((nowMillis) => {
+        const known = tables.orderKeys.get(`${caller}/${key}`)
+        const row = known === undefined ? undefined : tables.orders.get(known.orderId)
+        if (row === undefined) return null
+        return { order: orderFrom(database, row, nowMillis), fingerprint: row.fingerprint }
+      }),
+    list: () => Effect.die(new Error("nobody lists orders in a run")),
+  }
+}
+
+const unreachable = new SqlError.SqlError({ reason: new SqlError.UnknownError({ cause: new Error("no answer") }) })
+
+export const memoryCarts = (database: MemoryDatabase): Carts["Service"] => {
+  const notHere = () => Effect.die(new Error("nobody edits carts through the service in a run"))
+  return {
+    look: notHere,
+    setLine: notHere,
+    removeLine: notHere,
+    clear: notHere,
+    contents: Effect.fnUntraced(function* (caller) {
+      if (!(yield* database.weather.read)) return yield* Effect.fail(unreachable)
+      const cart = database.tables.carts.get(caller)
+      if (cart === undefined || cart.lines.length === 0) return null
+      const lines = cart.lines.toSorted((left, right) => (left.productId < right.productId ? -1 : 1))
+      return { version: cart.version, lines }
+    }),
+  }
+}

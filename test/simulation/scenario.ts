@@ -1,0 +1,136 @@
+/**
+ * Everything that one seed draws before a run begins: shop, crowd, weather, company and what befalls the processes.
+ * Each seed draws its own mix of rates and faults (swarm testing: Groce et al., "Swarm Testing", ISSTA 2012), since a
+ * feature left out often makes room for what another one finds.
+ *
+ * Must stay true: each part can be left out by its name without the others changing, so that a failing run can be
+ * made small and is still replayed from its seed.
+ */
+import type { InventorySettings } from "../../src/inventory/Inventory.ts"
+import { Chance } from "./chance.ts"
+import { drawShop, type Shop } from "./shop.ts"
+import { type Climate, drawClimate, faultKinds } from "./weather.ts"
+
+/** Alone, beside a process that takes shards over, beside one that forwards everything to the first, or killed. */
+type Company = "none" | "rival" | "forwarder" | "restart"
+
+/** What befalls the node at this place of the list, after so many steps of the run. */
+export interface Incident {
+  readonly what: "killed" | "paused" | "takeover"
+  readonly atStep: number
+  readonly nodeAt: number
+  /** How long it is paused, or until another one is there. */
+  readonly millis: number
+}
+
+export interface Scenario {
+  readonly seed: number
+  /** Another number is another order of steps of the same scenario. */
+  readonly schedule: number
+  readonly shop: Shop
+  readonly climate: Climate
+  readonly company: Company
+  readonly incidents: ReadonlyArray<Incident>
+  readonly settings: InventorySettings
+  readonly yieldChance: number
+  readonly stallChance: number
+  /** When the node is told to stop; null where it goes on. */
+  readonly drainedAfterMillis: number | null
+  readonly stormyMillis: number
+}
+
+export const startMillis = 1_000_000
+
+const drawIncident = (chance: Chance, what: Incident["what"]): Incident => ({
+  what,
+  atStep: chance.pick([chance.between(1, 150), chance.between(1, 1_500)]),
+  nodeAt: chance.below(2),
+  millis: what === "paused" ? chance.pick([30, 700, 3_000, 9_000]) : chance.pick([0, 20, 700]),
+})
+
+const drawIncidents = (chance: Chance, company: Company): ReadonlyArray<Incident> => {
+  const some = (most: number, what: Incident["what"]) =>
+    Array.from({ length: chance.between(0, most) }, () => drawIncident(chance, what))
+  const pauses = chance.happens(0.2) ? some(2, "paused") : []
+  switch (company) {
+    case "none":
+      return pauses
+    case "rival":
+      return [...pauses, ...some(4, "takeover"), ...(chance.happens(0.2) ? some(1, "killed") : [])]
+    case "forwarder":
+      return [...pauses, ...(chance.happens(0.4) ? some(2, "killed") : [])]
+    case "restart":
+      return [...pauses, drawIncident(chance, "killed"), ...some(2, "killed")]
+  }
+}
+
+export const drawScenario = (seed: number, schedule = 0): Scenario => {
+  const swarm = new Chance(seed, 1)
+  const isPunctual = swarm.happens(0.6)
+  const yieldChance = swarm.pick([0, 0.01, 0.1, 0.3])
+  const stallChance = isPunctual ? 0 : swarm.pick([0.002, 0.02])
+  const shop = drawShop(new Chance(seed, 3), startMillis)
+  const climate = drawClimate(swarm)
+  const company = swarm.pick<Company>(["none", "rival", "forwarder", "restart"])
+  const incidents = drawIncidents(new Chance(seed, 6), company)
+  const isAlone = (company === "none" || company === "forwarder") && incidents.length === 0
+  return {
+    seed,
+    schedule,
+    shop,
+    climate,
+    company,
+    incidents,
+    settings: {
+      shards: shop.shards,
+      mailboxSize: swarm.pick([1, 8, 64, 64]),
+      batchSizeMax: swarm.pick([1, 5, 64, 64]),
+      lingerMillis: swarm.pick([0, 0, 0, 10]),
+    },
+    yieldChance,
+    stallChance,
+    drainedAfterMillis: isAlone && swarm.happens(0.25) ? swarm.between(0, 1_500) : null,
+    stormyMillis: swarm.between(0, 4_000),
+  }
+}
+
+const crowdKinds = ["visits", "deliveries", "regrets", "edits", "tabs"] as const
+
+/** The names of what can be left out, the crowd first. */
+export const partsOf = ({ climate, drainedAfterMillis, incidents, shop, stallChance, yieldChance }: Scenario) => [
+  ...crowdKinds.flatMap((kind) => shop[kind].map((_, at) => `${kind}${at}`)),
+  ...incidents.map((_, at) => `incident${at}`),
+  ...faultKinds.filter((kind) => climate[kind] > 0),
+  ...(climate.latencyMaxMillis > 0 ? ["latency"] : []),
+  ...(stallChance > 0 ? ["stalls"] : []),
+  ...(yieldChance > 0 ? ["yields"] : []),
+  ...(drainedAfterMillis === null ? [] : ["drain"]),
+]
+
+/** The same scenario with nothing but these parts of it. */
+export const onlyWith = (scenario: Scenario, parts: ReadonlySet<string>): Scenario => {
+  const { climate, incidents, shop } = scenario
+  const kept = <A>(kind: string, all: ReadonlyArray<A>): ReadonlyArray<A> =>
+    all.filter((_, at) => parts.has(`${kind}${at}`))
+  const calmed = faultKinds.filter((kind) => !parts.has(kind)).map((kind) => [kind, 0] as const)
+  return {
+    ...scenario,
+    shop: {
+      ...shop,
+      visits: kept("visits", shop.visits),
+      deliveries: kept("deliveries", shop.deliveries),
+      regrets: kept("regrets", shop.regrets),
+      edits: kept("edits", shop.edits),
+      tabs: kept("tabs", shop.tabs),
+    },
+    incidents: kept("incident", incidents),
+    climate: {
+      ...climate,
+      ...Object.fromEntries(calmed),
+      latencyMaxMillis: parts.has("latency") ? climate.latencyMaxMillis : 0,
+    },
+    stallChance: parts.has("stalls") ? scenario.stallChance : 0,
+    yieldChance: parts.has("yields") ? scenario.yieldChance : 0,
+    drainedAfterMillis: parts.has("drain") ? scenario.drainedAfterMillis : null,
+  }
+}
