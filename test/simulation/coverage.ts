@@ -35,7 +35,7 @@ export const mustBeMet = {
     "edit Refused version_mismatch",
     "edit Refused currency_fixed",
   ],
-  "answers": [
+  answers: [
     "order Placed",
     "order Placed again",
     "order Busy",
@@ -61,8 +61,8 @@ export const mustBeMet = {
     "Expire Done",
     "Cancel AlreadyCancelled",
   ],
-  "transitions": ["none -> reserved", "reserved -> cancelled", "reserved -> expired"],
-  "faults": [
+  transitions: ["none -> reserved", "reserved -> cancelled", "reserved -> expired"],
+  faults: [
     "neverApplied",
     "answerLost",
     "appliedLate",

@@ -154,8 +154,7 @@ export class Ledger {
       assert.ok(value(stockCount(productId)) >= 0, `command ${submission.number} spent what only later came back`)
       const limit = value(factCount("limit", productId))
       const has = value(unitsCount(productId, taken?.customer ?? ""))
-      if (limit > 0)
-        assert.ok(has <= limit, `command ${submission.number} took more of ${productId} than the limit`)
+      if (limit > 0) assert.ok(has <= limit, `command ${submission.number} took more of ${productId} than the limit`)
     }
   }
 

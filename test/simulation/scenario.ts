@@ -71,7 +71,7 @@ export const drawScenario = (seed: number, schedule = 0): Scenario => {
   const stallChance = isPunctual ? 0 : swarm.pick([0.002, 0.02])
   const shop = drawShop(new Chance(seed, 3), startMillis)
   const climate = drawClimate(swarm)
-  const company = swarm.pick<Company>(["none", "rival", "forwarder", "restart"])
+  const company = swarm.pick<Company>(["none", "rival", "forwarder", "forwarder", "restart"])
   const incidents = drawIncidents(new Chance(seed, 6), company)
   const isAlone = (company === "none" || company === "forwarder") && incidents.length === 0
   return {

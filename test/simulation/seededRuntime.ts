@@ -8,7 +8,7 @@
  */
 import { Clock, Effect, type Exit, type Fiber, Scheduler } from "effect"
 import type { Chance } from "./chance.ts"
-import { SeededDispatcher, SimulatedProcess, type Timer } from "./simulatedProcess.ts"
+import { type SeededDispatcher, SimulatedProcess, type Timer } from "./simulatedProcess.ts"
 
 export interface SeededOptions {
   readonly chance: Chance

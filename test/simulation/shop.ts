@@ -196,7 +196,7 @@ const drawVisit = (chance: Chance, day: Day): Visit => {
 }
 
 const drawDelivery = (chance: Chance, { instants, products }: Day, number: number): Delivery => {
-  const { productId } = chance.pick(products)
+  const productId = chance.happens(0.03) ? unknownProduct : chance.pick(products).productId
   const delta = chance.happens(0.04) ? productUnitsMax : chance.pick([-3, -1, 1, 2, 4])
   const caller = chance.pick(callerIds)
   const key = `movement ${chance.happens(0.2) ? 0 : number}`
@@ -253,12 +253,12 @@ const some = <A>(count: number, draw: (number: number) => A): ReadonlyArray<A> =
 
 /** Some come through both nodes at once, as a client does that had no answer in time. */
 const doubled = <A extends Pick<Visit, "atMillis" | "goesToSecond">>(chance: Chance, one: A): ReadonlyArray<A> => {
-  if (!chance.happens(0.35)) return [one]
+  if (!chance.happens(0.45)) return [one]
   return [one, { ...one, atMillis: one.atMillis + chance.pick([0, 0, 1, 4, 20]), goesToSecond: !one.goesToSecond }]
 }
 
 export const drawShop = (chance: Chance, startMillis: number): Shop => {
-  const shards = chance.pick([1, 2, 2, 3])
+  const shards = chance.pick([1, 2, 2, 3, 3])
   const isPlenty = chance.happens(0.4)
   const supply = isPlenty
     ? { shards, stocks: [6, 12, 30], limited: 0.1 }
@@ -268,9 +268,7 @@ export const drawShop = (chance: Chance, startMillis: number): Shop => {
   const among = { products, poison: chance.pick([0, 0.05, 0.25]), ttlsMillis }
   const lengthMillis = chance.pick([0, 50, 500, 3000])
   const instants = some(chance.between(1, 8), () => chance.between(0, lengthMillis))
-  const wishes = some(chance.between(3, 14), (number) =>
-    drawWish(chance, among, chance.pick(buyers), `key ${number}`),
-  )
+  const wishes = some(chance.between(3, 14), (number) => drawWish(chance, among, chance.pick(buyers), `key ${number}`))
   const deadlinesMillis = chance.pick([
     [0, 60, 300, 1500, 5000],
     [1500, 5000],

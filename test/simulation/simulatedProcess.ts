@@ -114,10 +114,7 @@ export class SimulatedProcess implements Scheduler.Scheduler, Clock.Clock {
 
   /** As if started in this process. */
   within<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
-    return effect.pipe(
-      Effect.provideService(Clock.Clock, this),
-      Effect.provideService(Scheduler.Scheduler, this),
-    )
+    return effect.pipe(Effect.provideService(Clock.Clock, this), Effect.provideService(Scheduler.Scheduler, this))
   }
 
   /** Asks this process from `caller`. Interruption hangs up, which this process hears of in its own time. */

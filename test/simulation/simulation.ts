@@ -164,8 +164,9 @@ const wholeRun = Effect.fnUntraced(function* (world: World): Effect.fn.Return<vo
   if (company === "rival") yield* takeOver(world, nodes.at(-1) ?? (yield* start(world)))
   for (const visit of shop.visits) yield* visiting(world, calmly(visit))
   yield* Effect.sleep(holdTtlMillis + 3_000)
+  const sweptMillis = runtime.nowMillis
   yield* Effect.forEach(nodes, (node) => drain(world, node), { discard: true })
-  judged(() => auditor.atEnd(history, ledger, runtime.nowMillis))
+  judged(() => auditor.atEnd(history, ledger, sweptMillis))
 })
 
 const ended = <A>(fiber: Fiber.Fiber<A>): Effect.Effect<void> =>
@@ -201,7 +202,7 @@ const start = Effect.fnUntraced(function* (world: World): Effect.fn.Return<Node,
         name,
         service,
         (caller, key) => knownBy(database, caller, key),
-        (attempt) => judged(() => auditor.onAttempt(attempt)),
+        (attempt) => judged(() => auditor.onAttempt(attempt, history)),
       ),
   }
   const making = makeNode(modules, scenario.settings, surroundings)

@@ -2,11 +2,25 @@
  * What happened in a run, told as it happens: who asked for what and heard what, what befell the processes, what each
  * batch did. Only for a run that somebody reads; in all others it listens to nobody.
  */
+import type { InventorySettings } from "../../src/inventory/Inventory.ts"
 import type { Attempt, Fate } from "../../src/inventory/memory/MemoryShardStore.ts"
 import type { Cancellation, Delivered, Purchase, Submission } from "./history.ts"
 import type { Ledger } from "./ledger.ts"
-import type { Scenario } from "./scenario.ts"
-import type { Filling } from "./shop.ts"
+import type { Filling, Shop } from "./shop.ts"
+
+/** Where a run begins. */
+interface Setting {
+  readonly company: "none" | "rival" | "forwarder" | "restart"
+  readonly settings: InventorySettings
+  readonly shop: Shop
+}
+
+const companies = {
+  none: "alone",
+  rival: "beside a rival",
+  forwarder: "behind a forwarder",
+  restart: "that is restarted",
+} as const
 
 type Deed = Purchase | Cancellation | Delivered
 type Lines = ReadonlyArray<{ readonly productId: string; readonly quantity: number }>
@@ -30,14 +44,13 @@ export class Story {
     return this.lines.length >= linesMax
   }
 
-  begins({ company, settings, shop }: Scenario, nowMillis: () => number): void {
+  begins({ company, settings, shop }: Setting, nowMillis: () => number): void {
     this.#nowMillis = nowMillis
     this.#startMillis = nowMillis()
     if (!this.#isTold) return
     const { batchSizeMax, lingerMillis, mailboxSize, shards } = settings
-    const company_ = { none: "alone", rival: "beside a rival", forwarder: "behind a forwarder", restart: "restarted" }
     this.tell(
-      `A service ${company_[company]} with ${shards} shards, mailboxes of ${mailboxSize}, batches of ${batchSizeMax}, linger ${lingerMillis} ms`,
+      `A service ${companies[company]} with ${shards} shards, mailboxes of ${mailboxSize}, batches of ${batchSizeMax}, linger ${lingerMillis} ms`,
     )
     for (const { archived, currency, limitPerCustomer, paused, price, productId, shard, stocked } of shop.products) {
       const limit = limitPerCustomer === null ? "" : `, ${limitPerCustomer} a customer`

@@ -104,9 +104,7 @@ export class Weather {
   })
 
   readonly #hang = Effect.suspend(() =>
-    this.#happens("hangs", this.#climate.hangs)
-      ? Effect.sleep(this.#chance.between(500, hangMaxMillis))
-      : Effect.void,
+    this.#happens("hangs", this.#climate.hangs) ? Effect.sleep(this.#chance.between(500, hangMaxMillis)) : Effect.void,
   )
 
   readonly #fate = Effect.suspend((): Effect.Effect<Fate> => {
