@@ -60,7 +60,10 @@ const make = Effect.gen(function* () {
   const directory = yield* ShardDirectory
   const random = yield* SecureRandom.SecureRandom
   const scope = yield* Effect.scope
+  /** What a retry may join, by the name of its holds. */
   const inFlight = new Map<string, Answer>()
+  /** How many are under way, those that only release among them. */
+  let coordinated = 0
 
   const submitHome = Effect.fnUntraced(function* (homeShard: Shard, command: Reserve, deadlineMillis: number) {
     const outcome = yield* inventory.submit(homeShard, command, deadlineMillis)
@@ -110,13 +113,18 @@ const make = Effect.gen(function* () {
     homeShard: Shard,
     shards: ReadonlyMap<Shard, ReadonlyArray<RequestedLine>>,
     deadlineMillis: number,
+    /** Told when it is decided that nothing is placed, before what was held is released. */
+    onRefused: () => void,
   ): Effect.fn.Return<CoordinatedOutcome, CommandError> {
     const attempt = AttemptId.make(yield* random.uuidV7())
     const earlier = yield* known(homeShard, request)
     if (earlier !== null) return earlier
     const parts: Array<HeldPart & { readonly lines: ReadonlyArray<SoldLine> }> = []
     const holds = new Map<Shard, ReadonlyArray<ProductId>>()
-    const letGo = Effect.suspend(() => release(request, attempt, holds, deadlineMillis))
+    const letGo = Effect.suspend(() => {
+      onRefused()
+      return release(request, attempt, holds, deadlineMillis)
+    })
 
     const others = [...shards.keys()].filter((shard) => shard !== homeShard).sort((left, right) => right - left)
     for (const shard of others) {
@@ -156,9 +164,10 @@ const make = Effect.gen(function* () {
 
   /**
    * Runs once however many callers bring the same request, and goes on when all of them have hung up. Between its
-   * place in the map and its start nobody may hang up: a request that never starts would keep its key for ever.
+   * place in the map and its start nobody may hang up: a request that never starts would keep its key for ever. Once it
+   * is refused nobody joins any more, though it still releases what it held: who comes then is to hear of now.
    */
-  const joined = (name: string, run: Effect.Effect<CoordinatedOutcome, CommandError>) =>
+  const joined = (name: string, run: (leave: () => void) => Effect.Effect<CoordinatedOutcome, CommandError>) =>
     Effect.uninterruptibleMask((hangUp) =>
       Effect.gen(function* (): Effect.fn.Return<CoordinatedOutcome, CommandError> {
         const running = inFlight.get(name)
@@ -166,14 +175,19 @@ const make = Effect.gen(function* () {
           const outcome = yield* hangUp(Deferred.await(running))
           return outcome._tag === "Accepted" ? { _tag: "Repeated", orderId: outcome.orderId } : outcome
         }
-        if (inFlight.size >= coordinatedOrdersMax) return yield* new Busy()
+        if (coordinated >= coordinatedOrdersMax) return yield* new Busy()
         const answer: Answer = Deferred.makeUnsafe()
+        coordinated += 1
         inFlight.set(name, answer)
+        const leave = () => {
+          if (inFlight.get(name) === answer) inFlight.delete(name)
+        }
         const conclude = (exit: Exit.Exit<CoordinatedOutcome, CommandError>) => {
-          inFlight.delete(name)
+          coordinated -= 1
+          leave()
           return Deferred.done(answer, exit)
         }
-        yield* run.pipe(Effect.onExit(conclude), Effect.forkIn(scope))
+        yield* run(leave).pipe(Effect.onExit(conclude), Effect.forkIn(scope))
         return yield* hangUp(Deferred.await(answer))
       }),
     )
@@ -191,7 +205,9 @@ const make = Effect.gen(function* () {
     if (unknown.length > 0) {
       return (yield* known(homeShard, request)) ?? refused({ code: "unknown_product", productIds: unknown })
     }
-    if (shards.size > 1) return yield* joined(holdName(request), across(request, homeShard, shards, deadlineMillis))
+    if (shards.size > 1) {
+      return yield* joined(holdName(request), (leave) => across(request, homeShard, shards, deadlineMillis, leave))
+    }
     return yield* submitHome(homeShard, { ...request, _tag: "Reserve", held: [] }, deadlineMillis)
   })
   return OrderCoordinator.of({ place })

@@ -21,6 +21,8 @@ import { checkNothingToEdit, checkRefusal } from "./refusals.ts"
 const latenessMaxMillis = 50
 /** How long after its time a reservation may keep its stock when nothing goes wrong any more. */
 const sweepLagMaxMillis = 2 * sweepIntervalMillis
+/** What a machine that is too busy may add to it. */
+const stallsMaxMillis = 4_000
 
 export interface Circumstances {
   /** Whether time never went on under a fiber's feet. */
@@ -70,8 +72,7 @@ export class Auditor {
     const { answer, answeredAtMillis, command, deadlineMillis, node, number, shard, startedAtMillis } = submission
     if (answer === null || answer._tag === "HungUp") return
     const isEffective = ledger.effective.has(submission)
-    if (saidNothing(submission))
-      assert.ok(!isEffective, `command ${number} took effect, and "${answer._tag}" was said`)
+    if (saidNothing(submission)) assert.ok(!isEffective, `command ${number} took effect, and "${answer._tag}" was said`)
     if (this.#circumstances.isPunctual) {
       const latestMillis = Math.max(deadlineMillis, startedAtMillis) + latenessMaxMillis
       assert.ok(answeredAtMillis <= latestMillis, `command ${number} was answered past its deadline`)
@@ -107,7 +108,7 @@ export class Auditor {
   }
 
   /** One coordinator's answer, at the instant it is given. */
-  onAttempt({ answer, knownBefore, request }: Attempt): void {
+  onAttempt({ answer, knownBefore, request, startedAtMillis }: Attempt, { submissions }: History): void {
     if (answer === null || answer._tag === "HungUp") return
     const { tables } = this.#database
     const row = tables.orders.get(request.orderId)
@@ -135,9 +136,30 @@ export class Auditor {
       case "Busy":
       case "Refused":
       case "CartChanged":
+        if (answer._tag === "Refused") this.#checkIsOfNow(answer.refusal.code, request, startedAtMillis, submissions)
         return assert.strictEqual(row, undefined, `order ${request.orderId} is there, and "${answer._tag}" was said`)
       default:
     }
+  }
+
+  /** What only the crowd decides is decided after it was asked for, even where somebody else asked first. */
+  #checkIsOfNow(
+    code: string,
+    { caller, key }: Attempt["request"],
+    startedAtMillis: number,
+    submissions: History["submissions"],
+  ): void {
+    if (code !== "out_of_stock" && code !== "limit_exceeded") return
+    const isOfNow = submissions.some(
+      ({ answer, answeredAtMillis, command }) =>
+        answer?._tag === "Refused" &&
+        answer.refusal.code === code &&
+        answeredAtMillis >= startedAtMillis &&
+        "key" in command &&
+        command.key === key &&
+        command.caller === caller,
+    )
+    assert.ok(isOfNow, `a request under "${key}" was told "${code}" of a time before it came`)
   }
 
   /** What a client heard of a purchase, when it heard it. */
@@ -190,8 +212,8 @@ export class Auditor {
     }
   }
 
-  /** When faults have ended, everybody has an answer and the sweeper has passed. */
-  atEnd(history: History, ledger: Ledger, nowMillis: number): void {
+  /** When faults have ended, everybody has an answer and the sweeper had passed by `sweptMillis`. */
+  atEnd(history: History, ledger: Ledger, sweptMillis: number): void {
     const { isKilled } = this.#circumstances
     const { tables } = this.#database
     assertBooks(this.#books)
@@ -210,7 +232,7 @@ export class Auditor {
     }
     assert.deepStrictEqual(tables.holds.all(), [], "a hold never ended")
     assert.deepStrictEqual(tables.pendingReturns.all(), [], "a return never arrived")
-    this.#checkEndings(history, nowMillis)
+    this.#checkEndings(history, sweptMillis)
     for (const submission of history.submissions) {
       const hasChangedHands = (tables.leases.get(`${submission.shard}`)?.epoch ?? 0) > 1
       const circumstances = { first: this.#circumstances.first, hasChangedHands }
@@ -220,8 +242,9 @@ export class Auditor {
   }
 
   /** Every order's life is told once in the log, ends in time, and was cancelled only for its own caller. */
-  #checkEndings({ cancellations }: History, nowMillis: number): void {
+  #checkEndings({ cancellations }: History, sweptMillis: number): void {
     const { tables } = this.#database
+    const lagMaxMillis = sweepLagMaxMillis + (this.#circumstances.isPunctual ? 0 : stallsMaxMillis)
     const told = new Map<OrderId, Array<BatchEvent["type"]>>()
     for (const event of tables.batches.all().flatMap((batch) => batch.events)) {
       if ("orderId" in event) told.set(event.orderId, [...(told.get(event.orderId) ?? []), event.type])
@@ -229,7 +252,7 @@ export class Auditor {
     for (const { caller, expiresAtMillis, orderId, status } of tables.orders.all()) {
       const life = status === "reserved" ? ["order.reserved"] : ["order.reserved", `order.${status}`]
       assert.deepStrictEqual<ReadonlyArray<string> | undefined>(told.get(orderId), life, `the log of order ${orderId}`)
-      const isLate = status === "reserved" && expiresAtMillis < nowMillis - sweepLagMaxMillis
+      const isLate = status === "reserved" && expiresAtMillis < sweptMillis - lagMaxMillis
       assert.ok(!isLate, `order ${orderId} keeps its stock past its time`)
       const wasAsked = cancellations.some((one) => one.orderId === orderId && one.caller === caller)
       if (status === "cancelled") assert.ok(wasAsked, `order ${orderId} was cancelled, and its owner never asked`)

@@ -2,7 +2,7 @@
  * Bugs that a tired hand could write, each as an exact replacement in a copy of the sources. A text that is no longer
  * there fails the suite, so that the list never rots; the sources themselves know nothing of it.
  */
-import { assert } from "@effect/vitest"
+import assert from "node:assert/strict"
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -149,6 +149,10 @@ ${beforeCommit}`,
       inCoordinator("if (earlier !== null) return earlier", "if (earlier === undefined) return earlier"),
       inCoordinator("return (yield* known(homeShard, request)) ?? outcome", "return outcome"),
     ],
+  },
+  {
+    name: "a retry told what was decided before it came",
+    patches: [inCoordinator("      onRefused()\n", "")],
   },
   {
     name: "sold out answered by a replaced writer",
