@@ -1,0 +1,187 @@
+/**
+ * Turns what clients saw into what it says about each product's count. Must stay true: every operation's interval holds
+ * the instant at which a correct service may have done it, so that no correct service is ever blamed; within that, the
+ * intervals are as narrow as the promise allows.
+ *
+ * Tried and lost: ending the order of an unknown attempt at a later refusal of its key. The refusal says that the key named
+ * no order then, and the lost request may still be on its way; so it moves the start of the interval, never the end.
+ */
+import { answeredAtOf, earliestAnswer, earliestCall, earliestExpiry, grouped, orderIdOf } from "./answers.ts"
+import { addEndings, type KnownOrder } from "./endingsOfOrders.ts"
+import type { OrderAttempt, OrderHistory } from "./orderHistory.ts"
+import { heldUnitsOf, linesName, spansShards, unitsOf } from "./orderLines.ts"
+import { ProductOperations } from "./productOperations.ts"
+
+export interface Operations {
+  readonly products: ProductOperations
+  /** What was answered that no stock could ever explain. */
+  readonly broken: ReadonlyArray<string>
+}
+
+export const operationsOf = (history: OrderHistory): Operations => {
+  const products = new ProductOperations()
+  const orders = new Map<string, KnownOrder>()
+  const broken: Array<string> = []
+  const sinks = { products, orders, broken, lostEndableFrom: lostEndableFrom(history) }
+  for (const attempts of grouped(history.attempts, ({ caller, key }) => `${caller} ${key}`)) {
+    addKey(history, attempts, sinks)
+  }
+  addEndings(history, orders, products)
+  for (const movements of grouped(history.movements, ({ key, productId }) => `${productId} ${key}`)) {
+    const done = movements.filter(({ answer }) => answer.kind === "moved" || answer.kind === "replayed")
+    const possible = [...done, ...movements.filter(({ answer }) => answer.kind === "unknown")]
+    const [first] = possible
+    if (first === undefined || first.delta === 0) continue
+    const interval = {
+      invokedAt: earliestCall(possible),
+      answeredAt: earliestAnswer(done),
+      isOptional: done.length === 0,
+    }
+    const kind = first.delta > 0 ? "give" : "take"
+    const label = `movement ${first.key} of ${first.delta}`
+    products.add(first.productId, { kind, quantity: Math.abs(first.delta), ...interval, label })
+  }
+  for (const { productId, ...reading } of history.readings) {
+    products.add(productId, { kind: "reading", ...reading, label: `a look that saw ${reading.available}` })
+  }
+  return { products, broken }
+}
+
+interface Sinks {
+  readonly products: ProductOperations
+  readonly orders: Map<string, KnownOrder>
+  readonly broken: Array<string>
+  /** Orders that nobody was told of may have ended if they were placed no later than this. */
+  readonly lostEndableFrom: number
+}
+
+const addKey = (history: OrderHistory, attempts: ReadonlyArray<OrderAttempt>, sinks: Sinks): void => {
+  const { broken, orders, products } = sinks
+  const [one] = attempts
+  if (one === undefined) return
+  const name = `${one.caller}'s order ${one.key}`
+  const refusals = attempts.filter(
+    ({ answer }) => answer.kind === "refused" && answer.code !== "idempotency_key_reused",
+  )
+  // A refusal found no order under the key, so that whatever took units under it did so later.
+  const absentAt = Math.max(-Infinity, ...refusals.map((attempt) => runsFrom(history, attempts, attempt)))
+
+  let placedAt = Infinity
+  const creators = new Set<OrderAttempt>()
+  const placed = attempts.filter(({ answer }) => answer.kind === "placed")
+  const placements = grouped(placed, ({ answer }) => orderIdOf(answer))
+  for (const answers of placements) {
+    const [first] = answers
+    if (first === undefined) continue
+    const answeredAt = earliestAnswer(answers)
+    placedAt = Math.min(placedAt, answeredAt)
+    const possible = [...answers, ...unknownOf(attempts, first)]
+    const takenFrom = Math.max(earliestCall(possible), absentAt)
+    if (takenFrom > answeredAt) broken.push(`${name} was placed, and a later attempt was refused.`)
+    const invokedAt = Math.min(takenFrom, answeredAt)
+    creators.add(creatorOf(possible))
+    const orderId = orderIdOf(first.answer)
+    orders.set(orderId, { name, lines: first.lines, takenFrom: invokedAt, expiresAt: earliestExpiry(answers) })
+    for (const [productId, quantity] of unitsOf(first.lines)) {
+      products.add(productId, {
+        kind: "take",
+        quantity,
+        invokedAt,
+        answeredAt,
+        label: `${name} (${orderId}) for ${quantity}`,
+      })
+    }
+  }
+  if (placements.length > 1) broken.push(`${name} became ${placements.length} orders.`)
+  if (placements.length === 0) addLost(attempts, absentAt, creators, name, sinks)
+  for (const attempt of attempts) {
+    addReadings(history, attempts, attempt, name, sinks)
+    if (creators.has(attempt) || attempt.invokedAt > placedAt) continue
+    for (const [productId, quantity] of heldUnitsOf(history, attempt.lines)) {
+      products.addAside(productId, {
+        quantity,
+        invokedAt: attempt.invokedAt,
+        label: `a hold of ${quantity} for ${name}`,
+      })
+    }
+  }
+}
+
+/** Orders that nobody was told of: one for each request that an unknown attempt made under the key, at most. */
+const addLost = (
+  attempts: ReadonlyArray<OrderAttempt>,
+  absentAt: number,
+  creators: Set<OrderAttempt>,
+  name: string,
+  sinks: Sinks,
+): void => {
+  const unknown = attempts.filter(({ answer }) => answer.kind === "unknown")
+  for (const possible of grouped(unknown, ({ lines }) => linesName(lines))) {
+    const invokedAt = Math.max(earliestCall(possible), absentAt)
+    const ends = possible.map(({ answer }) => (answer.kind === "unknown" ? (answer.overAt ?? Infinity) : Infinity))
+    const answeredAt = Math.max(...ends)
+    if (invokedAt > answeredAt) continue
+    const creator = creatorOf(possible)
+    creators.add(creator)
+    for (const [productId, quantity] of unitsOf(creator.lines)) {
+      const label = `${name} for ${quantity}, if it was placed`
+      if (invokedAt <= sinks.lostEndableFrom) sinks.products.addAside(productId, { quantity, invokedAt, label })
+      else sinks.products.add(productId, { kind: "take", quantity, invokedAt, answeredAt, isOptional: true, label })
+    }
+  }
+}
+
+const addReadings = (
+  history: OrderHistory,
+  attempts: ReadonlyArray<OrderAttempt>,
+  attempt: OrderAttempt,
+  name: string,
+  { broken, products }: Sinks,
+): void => {
+  const { answer } = attempt
+  if (answer.kind !== "refused") return
+  const interval = { invokedAt: runsFrom(history, attempts, attempt), answeredAt: answeredAtOf(attempt) }
+  for (const { available, productId, requested } of answer.lines ?? []) {
+    const label = `the refusal of ${name}, ${available} left of ${requested} wanted`
+    products.add(productId, { kind: "reading", available, ...interval, label })
+    if (available >= requested)
+      broken.push(`${name} was refused ${requested} of ${productId} while ${available} were left.`)
+  }
+}
+
+/**
+ * From when on what an attempt was answered may have been decided: an order over several shards joins a run of the same
+ * request that is still under way, and that run may have begun with an earlier attempt.
+ */
+const runsFrom = (history: OrderHistory, attempts: ReadonlyArray<OrderAttempt>, attempt: OrderAttempt): number => {
+  if (!spansShards(history, attempt.lines)) return attempt.invokedAt
+  const joinable = attempts.filter((other) => {
+    const isOver = other.answer.kind !== "unknown" && answeredAtOf(other) < attempt.invokedAt
+    return !isOver && linesName(other.lines) === linesName(attempt.lines)
+  })
+  return Math.min(attempt.invokedAt, earliestCall(joinable))
+}
+
+/**
+ * Whose hold, if any, became the order's own: the attempt that was told so first-hand, and otherwise the last that may
+ * have been, since a hold of an earlier one explains whatever a hold of a later one does.
+ */
+const creatorOf = (possible: ReadonlyArray<OrderAttempt>): OrderAttempt => {
+  const firstHand = possible.find(({ answer }) => answer.kind === "placed" && !answer.isReplayed)
+  return firstHand ?? possible.reduce((last, attempt) => (attempt.invokedAt > last.invokedAt ? attempt : last))
+}
+
+const unknownOf = (attempts: ReadonlyArray<OrderAttempt>, like: OrderAttempt): ReadonlyArray<OrderAttempt> =>
+  attempts.filter(({ answer, lines }) => answer.kind === "unknown" && linesName(lines) === linesName(like.lines))
+
+const lostEndableFrom = (history: OrderHistory): number => {
+  const { attempts, cancellations, movements, readings, reservationAtLeast } = history
+  if (reservationAtLeast === undefined) return Infinity
+  const named = new Set(attempts.map(({ answer }) => orderIdOf(answer)))
+  if (cancellations.some(({ orderId }) => !named.has(orderId))) return Infinity
+  let lastSeenAt = -Infinity
+  for (const records of [attempts, cancellations, movements, readings]) {
+    for (const { answeredAt, invokedAt } of records) lastSeenAt = Math.max(lastSeenAt, answeredAt ?? invokedAt)
+  }
+  return lastSeenAt - reservationAtLeast
+}
