@@ -52,7 +52,12 @@ export class OrderCoordinator extends Context.Service<
   )
 }
 
-type Answer = Deferred.Deferred<CoordinatedOutcome, CommandError>
+/** A request that retries may join. */
+interface InFlight {
+  readonly answer: Deferred.Deferred<CoordinatedOutcome, CommandError>
+  /** How often it has asked a shard. */
+  submits: number
+}
 
 const make = Effect.gen(function* () {
   const inventory = yield* Inventory
@@ -60,10 +65,7 @@ const make = Effect.gen(function* () {
   const directory = yield* ShardDirectory
   const random = yield* SecureRandom.SecureRandom
   const scope = yield* Effect.scope
-  /** What a retry may join, by the name of its holds. */
-  const inFlight = new Map<string, Answer>()
-  /** How many are under way, those that only release among them. */
-  let coordinated = 0
+  const inFlight = new Map<string, InFlight>()
 
   const submitHome = Effect.fnUntraced(function* (homeShard: Shard, command: Reserve, deadlineMillis: number) {
     const outcome = yield* inventory.submit(homeShard, command, deadlineMillis)
@@ -113,18 +115,15 @@ const make = Effect.gen(function* () {
     homeShard: Shard,
     shards: ReadonlyMap<Shard, ReadonlyArray<RequestedLine>>,
     deadlineMillis: number,
-    /** Told when it is decided that nothing is placed, before what was held is released. */
-    onRefused: () => void,
+    /** Told before a shard is asked. */
+    onSubmit: () => void,
   ): Effect.fn.Return<CoordinatedOutcome, CommandError> {
     const attempt = AttemptId.make(yield* random.uuidV7())
     const earlier = yield* known(homeShard, request)
     if (earlier !== null) return earlier
     const parts: Array<HeldPart & { readonly lines: ReadonlyArray<SoldLine> }> = []
     const holds = new Map<Shard, ReadonlyArray<ProductId>>()
-    const letGo = Effect.suspend(() => {
-      onRefused()
-      return release(request, attempt, holds, deadlineMillis)
-    })
+    const letGo = Effect.suspend(() => release(request, attempt, holds, deadlineMillis))
 
     const others = [...shards.keys()].filter((shard) => shard !== homeShard).sort((left, right) => right - left)
     for (const shard of others) {
@@ -132,6 +131,7 @@ const make = Effect.gen(function* () {
       const { caller, customer, holdFingerprint: fingerprint, key } = request
       const command = { _tag: "Hold", caller, customer, fingerprint, key, attempt, lines, holdTtlMillis } as const
       const productIds = lines.map((line) => line.productId)
+      onSubmit()
       const outcome = yield* inventory.submit(shard, command, deadlineMillis).pipe(
         Effect.catchTag("OutcomeUnknown", () => {
           // The hold may be made yet: whatever comes of it, its release stands behind it in the same mailbox.
@@ -151,6 +151,7 @@ const make = Effect.gen(function* () {
     }
 
     const command = { ...request, _tag: "Reserve", lines: shards.get(homeShard) ?? [], held: parts } as const
+    onSubmit()
     const outcome = yield* submitHome(homeShard, command, deadlineMillis).pipe(
       // After an unknown outcome the order may still consume its holds; the sweeper takes back what it did not.
       Effect.tapError((error) => (error._tag === "OutcomeUnknown" ? Effect.void : letGo)),
@@ -164,31 +165,30 @@ const make = Effect.gen(function* () {
 
   /**
    * Runs once however many callers bring the same request, and goes on when all of them have hung up. Between its
-   * place in the map and its start nobody may hang up: a request that never starts would keep its key for ever. Once it
-   * is refused nobody joins any more, though it still releases what it held: who comes then is to hear of now.
+   * place in the map and its start nobody may hang up: a request that never starts would keep its key for ever. Whoever
+   * joins hears of a refusal only if a shard was asked after that: what was decided before is of a time before it came.
    */
-  const joined = (name: string, run: (leave: () => void) => Effect.Effect<CoordinatedOutcome, CommandError>) =>
+  const joined = (name: string, run: (onSubmit: () => void) => Effect.Effect<CoordinatedOutcome, CommandError>) =>
     Effect.uninterruptibleMask((hangUp) =>
       Effect.gen(function* (): Effect.fn.Return<CoordinatedOutcome, CommandError> {
-        const running = inFlight.get(name)
-        if (running !== undefined) {
-          const outcome = yield* hangUp(Deferred.await(running))
-          return outcome._tag === "Accepted" ? { _tag: "Repeated", orderId: outcome.orderId } : outcome
+        for (let running = inFlight.get(name); running !== undefined; running = inFlight.get(name)) {
+          const { submits } = running
+          const outcome = yield* hangUp(Deferred.await(running.answer))
+          if (outcome._tag === "Accepted") return { _tag: "Repeated", orderId: outcome.orderId }
+          if (outcome._tag === "Repeated" || running.submits > submits) return outcome
         }
-        if (coordinated >= coordinatedOrdersMax) return yield* new Busy()
-        const answer: Answer = Deferred.makeUnsafe()
-        coordinated += 1
-        inFlight.set(name, answer)
-        const leave = () => {
-          if (inFlight.get(name) === answer) inFlight.delete(name)
-        }
+        if (inFlight.size >= coordinatedOrdersMax) return yield* new Busy()
+        const begun: InFlight = { answer: Deferred.makeUnsafe(), submits: 0 }
+        inFlight.set(name, begun)
         const conclude = (exit: Exit.Exit<CoordinatedOutcome, CommandError>) => {
-          coordinated -= 1
-          leave()
-          return Deferred.done(answer, exit)
+          inFlight.delete(name)
+          return Deferred.done(begun.answer, exit)
         }
-        yield* run(leave).pipe(Effect.onExit(conclude), Effect.forkIn(scope))
-        return yield* hangUp(Deferred.await(answer))
+        const onSubmit = () => {
+          begun.submits += 1
+        }
+        yield* run(onSubmit).pipe(Effect.onExit(conclude), Effect.forkIn(scope))
+        return yield* hangUp(Deferred.await(begun.answer))
       }),
     )
 
@@ -206,7 +206,9 @@ const make = Effect.gen(function* () {
       return (yield* known(homeShard, request)) ?? refused({ code: "unknown_product", productIds: unknown })
     }
     if (shards.size > 1) {
-      return yield* joined(holdName(request), (leave) => across(request, homeShard, shards, deadlineMillis, leave))
+      return yield* joined(holdName(request), (onSubmit) =>
+        across(request, homeShard, shards, deadlineMillis, onSubmit),
+      )
     }
     return yield* submitHome(homeShard, { ...request, _tag: "Reserve", held: [] }, deadlineMillis)
   })

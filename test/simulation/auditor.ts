@@ -12,10 +12,14 @@ import type { Command, PricedLine } from "../../src/domain/commands.ts"
 import type { OrderId, Shard } from "../../src/domain/ids.ts"
 import type { MemoryDatabase } from "../../src/inventory/memory/MemoryShardStore.ts"
 import { type BatchEvent, customerOf } from "../../src/inventory/memory/memoryTables.ts"
+import { contradictions } from "../linearizability/contradictions.ts"
 import { assertBooks, assertUnits, type Books } from "./books.ts"
+import { clientHistoryOf } from "./clientHistory.ts"
+import { stockCount } from "./counts.ts"
 import type { Attempt, Cancellation, History, Purchase, Submission } from "./history.ts"
 import { type Ledger, quantities } from "./ledger.ts"
 import { checkNothingToEdit, checkRefusal } from "./refusals.ts"
+import { unknownProduct } from "./shop.ts"
 
 /** How late an answer may be: the actor looks at its deadlines in ticks of 25 ms. */
 const latenessMaxMillis = 50
@@ -233,12 +237,27 @@ export class Auditor {
     assert.deepStrictEqual(tables.holds.all(), [], "a hold never ended")
     assert.deepStrictEqual(tables.pendingReturns.all(), [], "a return never arrived")
     this.#checkEndings(history, sweptMillis)
+    this.#checkOneCounter(history)
     for (const submission of history.submissions) {
       const hasChangedHands = (tables.leases.get(`${submission.shard}`)?.epoch ?? 0) > 1
       const circumstances = { first: this.#circumstances.first, hasChangedHands }
       checkRefusal(submission, ledger, circumstances)
       checkNothingToEdit(submission, ledger, circumstances)
     }
+  }
+
+  /** Whatever clients were told of a product could have come from one counter that is right at every moment. */
+  #checkOneCounter(history: History): void {
+    const { tables } = this.#database
+    const now = this.#circumstances.nowMillis()
+    const looks = tables.stock.all().map(({ available, productId }) => {
+      return { productId, available, invokedAt: now, answeredAt: now }
+    })
+    const shards = new Map(tables.products.all().map(({ productId, shard }) => [productId, shard]))
+    const sold = [...shards.keys(), unknownProduct]
+    const firstStock = new Map(sold.map((id) => [id, this.#circumstances.first.get(stockCount(id)) ?? 0]))
+    const found = contradictions(clientHistoryOf(history, shards, looks), firstStock)
+    assert.strictEqual(found.length, 0, found.join("\n"))
   }
 
   /** Every order's life is told once in the log, ends in time, and was cancelled only for its own caller. */

@@ -152,7 +152,7 @@ ${beforeCommit}`,
   },
   {
     name: "a retry told what was decided before it came",
-    patches: [inCoordinator("      onRefused()\n", "")],
+    patches: [inCoordinator("running.submits > submits", "running.submits >= submits")],
   },
   {
     name: "sold out answered by a replaced writer",

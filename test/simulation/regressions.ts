@@ -10,6 +10,7 @@ export interface Regression {
 }
 
 export const regressions: ReadonlyArray<Regression> = [
+  { seed: 100_046, found: "the same, from the answer's leaving the shard until the coordinator heard it" },
   {
     seed: 1_549_627_295,
     found: "a retry that came while its first attempt gave back its holds heard a refusal from before it had asked",

@@ -15,7 +15,8 @@ const uuid = (kind: number, number: number): string =>
   `00000000-0000-7000-8000-${kind.toString(16).padStart(4, "0")}${number.toString(16).padStart(8, "0")}`
 const merchantId = MerchantId.make(uuid(9, 1))
 const callerIds = [1, 2, 3, 4, 5].map((number) => CallerId.make(uuid(2, number)))
-const unknownProduct = ProductId.make(uuid(1, 999))
+/** Somebody asks for what nobody sells. */
+export const unknownProduct = ProductId.make(uuid(1, 999))
 
 /** Customers who buy for themselves, and the last account, a shop's back end that buys for two of its own. */
 export const buyers: ReadonlyArray<Buyer> = callerIds.flatMap((caller, at) =>

@@ -1,0 +1,105 @@
+/**
+ * What the clients of a run saw, in the words of the linearizability checker: calls and answers with their times, and
+ * nothing of what went on inside. A checkout's lines are those its coordinator was asked for, since only a placed one
+ * tells its client.
+ */
+import type {
+  AttemptAnswer,
+  Cancellation as CancellationSeen,
+  OrderAttempt,
+  OrderHistory,
+  StockMovement,
+  StockReading,
+} from "../linearizability/orderHistory.ts"
+import type { Cancellation, Delivered, History, Purchase } from "./history.ts"
+
+type Heard = Purchase["answer"]
+
+interface Deed {
+  readonly answer: { readonly _tag: string } | null
+  readonly answeredAtMillis: number
+}
+
+const answeredAtOf = ({ answer, answeredAtMillis }: Deed): number | null =>
+  answer === null || answer._tag === "HungUp" || answer._tag === "ConnectionLost" ? null : answeredAtMillis
+
+const answerOf = (answer: Heard): AttemptAnswer => {
+  switch (answer?._tag) {
+    case "Placed": {
+      const { expiresAtMillis, id } = answer.order
+      return { kind: "placed", orderId: id, expiresAt: expiresAtMillis, isReplayed: answer.isReplayed }
+    }
+    case "Refused": {
+      const { refusal } = answer
+      if (refusal.code !== "out_of_stock") return { kind: "refused", code: refusal.code }
+      return { kind: "refused", code: refusal.code, lines: refusal.lines, retryable: refusal.retryable }
+    }
+    case "Busy":
+    case "CommandFailed":
+      return { kind: "notPlaced" }
+    default:
+      return { kind: "unknown" }
+  }
+}
+
+const attemptsOf = (purchase: Purchase, attempts: History["attempts"]): ReadonlyArray<OrderAttempt> => {
+  const { answer, buyer, invokedAtMillis: invokedAt, key, lines } = purchase
+  const seen = { caller: buyer.caller, key, invokedAt, answeredAt: answeredAtOf(purchase), answer: answerOf(answer) }
+  if (lines !== null) return [{ ...seen, lines }]
+  if (answer?._tag === "Placed") return [{ ...seen, lines: answer.order.lines }]
+  // One checkout asks its coordinator once at most; what it was told goes for the lines that it asked for.
+  return attempts.flatMap(({ request, startedAtMillis }) =>
+    request.caller === buyer.caller &&
+    request.key === key &&
+    request.cartVersion !== null &&
+    startedAtMillis >= invokedAt &&
+    startedAtMillis <= purchase.answeredAtMillis
+      ? [{ ...seen, lines: request.lines }]
+      : [],
+  )
+}
+
+const cancellationOf = (cancellation: Cancellation): CancellationSeen => {
+  const { answer, invokedAtMillis: invokedAt, orderId } = cancellation
+  const seen = { orderId, invokedAt, answeredAt: answeredAtOf(cancellation) }
+  switch (answer?._tag) {
+    case "Cancelled":
+      return { ...seen, answer: "cancelled" }
+    case "Refused":
+      return { ...seen, answer: "refused" }
+    case "NotFound":
+      return { ...seen, answer: "notFound" }
+    default:
+      return { ...seen, answer: "unknown" }
+  }
+}
+
+const movementOf = (delivered: Delivered): StockMovement => {
+  const { answer, invokedAtMillis: invokedAt, movement } = delivered
+  const { delta, key, productId } = movement
+  const seen = { productId, key: `${movement.caller}/${key}`, delta, invokedAt, answeredAt: answeredAtOf(delivered) }
+  switch (answer?._tag) {
+    case "Moved":
+      return { ...seen, answer: { kind: "moved", available: answer.available } }
+    case "Repeated":
+      return { ...seen, answer: { kind: "replayed" } }
+    case "Refused":
+    case "Busy":
+    case "CommandFailed":
+      return { ...seen, answer: { kind: "refused" } }
+    default:
+      return { ...seen, answer: { kind: "unknown" } }
+  }
+}
+
+export const clientHistoryOf = (
+  { attempts, cancellations, deliveries, purchases }: History,
+  shards: ReadonlyMap<string, number>,
+  readings: ReadonlyArray<StockReading>,
+): OrderHistory => ({
+  attempts: purchases.flatMap((purchase) => attemptsOf(purchase, attempts)),
+  cancellations: cancellations.map(cancellationOf),
+  movements: deliveries.map(movementOf),
+  readings,
+  shards,
+})
