@@ -6,13 +6,14 @@
  * Must stay true: seed and schedule alone decide; whatever goes wrong is reported with what replays it.
  */
 import { Effect, Exit, type Fiber, Latch, Logger, Scope } from "effect"
-import { holdTtlMillis } from "../../src/domain/bounds.ts"
+import { holdTtlMillis, sweepIntervalMillis } from "../../src/domain/bounds.ts"
 import type { Shard } from "../../src/domain/ids.ts"
 import * as carts from "../../src/carts/Carts.ts"
 import * as coordinator from "../../src/inventory/OrderCoordinator.ts"
 import * as directory from "../../src/inventory/ShardDirectory.ts"
 import * as inventory from "../../src/inventory/Inventory.ts"
 import * as memory from "../../src/inventory/memory/MemoryShardStore.ts"
+import type { OrderRow } from "../../src/inventory/memory/memoryTables.ts"
 import * as ending from "../../src/inventory/OrderEnding.ts"
 import * as writer from "../../src/inventory/ProductWriter.ts"
 import * as sweeper from "../../src/inventory/sweeper.ts"
@@ -50,6 +51,8 @@ export const realModules: Modules = {
 /** A run of some seconds of traffic and half a minute of holds; past this nobody will ever be answered. */
 const millisMax = 300_000
 const stepsMax = 400_000
+/** What callers may take until they have noted an answer, where the machine stalls in between. */
+const callersMillis = 2_000
 /** More lives than one run gives its processes. */
 const names = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh"] as const
 
@@ -163,10 +166,23 @@ const wholeRun = Effect.fnUntraced(function* (world: World): Effect.fn.Return<vo
 
   if (company === "rival") yield* takeOver(world, nodes.at(-1) ?? (yield* start(world)))
   for (const visit of shop.visits) yield* visiting(world, calmly(visit))
-  yield* Effect.sleep(holdTtlMillis + 3_000)
+  yield* settling(world)
   const sweptMillis = runtime.nowMillis
   yield* Effect.forEach(nodes, (node) => drain(world, node), { discard: true })
+  // Everybody has an answer; those who wait for it have to come round to it.
+  yield* Effect.sleep(callersMillis)
   judged(() => auditor.atEnd(history, ledger, sweptMillis))
+})
+
+/** Until everything has ended whose time is over, or long enough for any hold to end; then for two sweeps more. */
+const settling = Effect.fnUntraced(function* ({ database, runtime }: World) {
+  const { holds, orders, pendingReturns } = database.tables
+  const isOver = ({ expiresAtMillis, status }: OrderRow) =>
+    status === "reserved" && expiresAtMillis <= runtime.nowMillis
+  const latestMillis = runtime.nowMillis + holdTtlMillis + 3_000
+  const isPending = () => holds.all().length + pendingReturns.all().length > 0 || orders.all().some(isOver)
+  while (runtime.nowMillis < latestMillis && isPending()) yield* Effect.sleep(sweepIntervalMillis)
+  yield* Effect.sleep(3 * sweepIntervalMillis)
 })
 
 const ended = <A>(fiber: Fiber.Fiber<A>): Effect.Effect<void> =>

@@ -253,6 +253,8 @@ export const make = Effect.fnUntraced(function* (
       isDraining = true
       yield* Queue.end(mailbox)
       yield* Fiber.await(loop)
+      // The last answers are on their way by now: behind them everybody has one.
+      yield* Effect.callback<void>((resume) => dispatcher.scheduleTask(() => resume(Effect.void), 0))
     }),
     status: () => ({ shard, lease: currentLease(), mailboxDepth: Queue.sizeUnsafe(mailbox), ...counts }),
   }
