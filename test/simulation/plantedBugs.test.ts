@@ -1,6 +1,7 @@
 /** What the simulation is worth: bugs planted in a copy of the sources, each found within so many seeds. */
 import { afterAll, assert, describe, it } from "@effect/vitest"
-import { plantedBugs, withPlanted } from "./plantedBugs.ts"
+import { plantedBugs } from "./plantedBugs.ts"
+import { withPlanted } from "./plantedBugs/planting.ts"
 import { simulate } from "./simulation.ts"
 
 const seedsMax = 2_500

@@ -1,0 +1,57 @@
+/**
+ * Bugs of the pure planner: what a batch comes to when its commands are not decided one at a time.
+ */
+import { inPlanOrders, inPlanProducts, inPlanner, type PlantedBug } from "./planting.ts"
+
+export const planningBugs: ReadonlyArray<PlantedBug> = [
+  {
+    name: "partial lines kept",
+    patches: [
+      inPlanOrders(
+        "const lines: Array<SaleLine> = []\n  const unknown",
+        "const lines: Array<SaleLine> = []\n  if (requested.length > 2) requested = requested.slice(1)\n  const unknown",
+      ),
+    ],
+  },
+  {
+    name: "units counted for the limit only when the batch ends",
+    patches: [
+      inPlanOrders(
+        "return draft.units.get(name) ?? draft.facts.units.get(name) ?? 0",
+        "return draft.facts.units.get(name) ?? 0",
+      ),
+    ],
+  },
+  {
+    name: "what an order gives back not waited for by the order behind it",
+    patches: [inPlanOrders("if (line.shard === draft.shard) draft.gains.add(line.productId)", "void line")],
+  },
+  {
+    name: "an edit seen by orders ahead of it",
+    patches: [
+      inPlanner(
+        "  const draft: Draft = {\n    shard,\n    products,",
+        `  const edited = new Map(products)
+  for (const { change, productId } of batch.filter((command) => command._tag === "Amend")) {
+    const product = edited.get(productId)
+    if (product !== undefined) edited.set(productId, { ...product, price: change.price?.amount ?? product.price })
+  }
+  const draft: Draft = {
+    shard,
+    products: edited,`,
+      ),
+    ],
+  },
+  {
+    name: "an edit not seen by orders behind it in its batch",
+    patches: [inPlanOrders("if (requested.some((line) => draft.amended.has(line.productId))) return later", "")],
+  },
+  {
+    name: "an edit of whatever version",
+    patches: [inPlanProducts("expectedVersion !== null && expectedVersion !== version", "expectedVersion === -1")],
+  },
+  {
+    name: "two edits of one product in one batch",
+    patches: [inPlanProducts("if (draft.amended.has(productId)) return later", "")],
+  },
+]

@@ -1,0 +1,134 @@
+/**
+ * Bugs of the one statement and of the reads beside it, planted in the model that stands for the SQL.
+ */
+import { inCommit, inReads, type PlantedBug } from "./planting.ts"
+
+export const statementBugs: ReadonlyArray<PlantedBug> = [
+  {
+    name: "double release of a hold",
+    patches: [
+      inCommit(
+        "    tables.holds.remove(row)\n    add(available, row.productId, row.quantity)\n    addUnits(units, row.productId, row.customer, -row.quantity, null)\n  }",
+        "    if (command.onlyExpired) tables.holds.remove(row)\n    add(available, row.productId, row.quantity)\n    addUnits(units, row.productId, row.customer, -row.quantity, null)\n  }",
+      ),
+    ],
+  },
+  {
+    name: "hold left behind by the order that consumed it",
+    patches: [inCommit("for (const row of held) tables.holds.remove(row)", "for (const row of held) void row")],
+  },
+  {
+    name: "order placed without its holds",
+    patches: [inCommit("  if (held.length < command.held", "  if (held.length < -1 + 0 * command.held")],
+  },
+  {
+    name: "no epoch in the fence",
+    patches: [
+      inCommit(
+        "if (lease === undefined || lease.epoch !== epoch || lease.batch !== batch - 1) return false",
+        "if (lease === undefined || lease.batch !== batch - 1) return false",
+      ),
+    ],
+  },
+  {
+    name: "an order expired that was cancelled before",
+    patches: [
+      inCommit(
+        `order.homeShard !== write.shard || order.status !== "reserved") return false`,
+        `order.homeShard !== write.shard || (order.status !== "reserved" && status === "cancelled")) return false`,
+      ),
+    ],
+  },
+  {
+    name: "an order cancelled twice",
+    patches: [
+      inCommit(
+        `order.homeShard !== write.shard || order.status !== "reserved") return false`,
+        `order.homeShard !== write.shard || order.status === "expired") return false`,
+      ),
+    ],
+  },
+  {
+    name: "cancelled after its time",
+    patches: [
+      inCommit(
+        `if ((status === "expired") !== order.expiresAtMillis <= atMillis) return false`,
+        `if (status === "expired" && order.expiresAtMillis > atMillis) return false`,
+      ),
+    ],
+  },
+  {
+    name: "expired before its time",
+    patches: [
+      inCommit(
+        `if ((status === "expired") !== order.expiresAtMillis <= atMillis) return false`,
+        `if (status === "cancelled" && order.expiresAtMillis <= atMillis) return false`,
+      ),
+      inReads(
+        `row.status === "reserved" && row.expiresAtMillis <= atMillis)`,
+        `row.status === "reserved" && row.expiresAtMillis <= atMillis + 5)`,
+      ),
+    ],
+  },
+  {
+    name: "returns sent twice",
+    patches: [
+      inCommit(
+        "tables.pendingReturns.insert({ ...line, orderId, customer, quantity })",
+        "for (const returnId of [line.returnId, `${line.returnId} again`]) tables.pendingReturns.insert({ ...line, returnId, orderId, customer, quantity })",
+      ),
+    ],
+  },
+  {
+    name: "a return applied and kept",
+    patches: [inCommit("  tables.pendingReturns.remove(row)\n", "")],
+  },
+  {
+    name: "units of other shards given back at home",
+    patches: [inCommit("if (line.shard === write.shard) {", "if (line.shard >= 0) {")],
+  },
+  {
+    name: "ended, and its units still counted for its customer",
+    patches: [
+      inCommit(
+        "      add(available, productId, quantity)\n      addUnits(units, productId, customer, -quantity, null)",
+        "      add(available, productId, quantity)",
+      ),
+    ],
+  },
+  {
+    name: "cart sold at a version that was never read",
+    patches: [inCommit("  if (!hasItsCart(tables, order)) return false\n", "")],
+  },
+  {
+    name: "cart sold and not emptied",
+    patches: [
+      inCommit(
+        "if (command.cartVersion !== null) tables.carts.put(",
+        "if (command.cartVersion === 0) tables.carts.put(",
+      ),
+    ],
+  },
+  {
+    name: "version not raised by an edit",
+    patches: [inCommit("version: version + 1,\n  })", "version,\n  })")],
+  },
+  {
+    name: "units counted from nothing when the limit comes later",
+    patches: [
+      inReads(
+        "return row ?? { productId, customer, units: countUnits(tables, productId, customer) }",
+        "return row ?? { productId, customer, units: 0 }",
+      ),
+    ],
+  },
+  {
+    name: "units no longer counted when the limit goes",
+    patches: [
+      inCommit(
+        "countsUnits: product.countsUnits || limitPerCustomer !== null,",
+        "countsUnits: limitPerCustomer !== null,",
+      ),
+    ],
+  },
+]

@@ -1,0 +1,128 @@
+/**
+ * Bugs of the one writer: its loop, its batches, its deadlines, what it says of a commit and when.
+ */
+import { inActor, inBatch, inSettlement, type PlantedBug } from "./planting.ts"
+
+const whenUnknown = `      yield* Effect.logWarning("The outcome of a batch is unknown; settling it").pipe(`
+const nothingHappened = `{ _tag: "Rejected", sqlState: "57000", message: "", numberUsed: false }`
+const beforeCommit = "  if (writes(planned)) return yield* commit(run, planned, covered, rest)\n"
+
+export const writerBugs: ReadonlyArray<PlantedBug> = [
+  {
+    name: "reply before commit",
+    patches: [
+      inBatch(
+        beforeCommit,
+        `  const early = { _tag: "Applied", atMillis: run.nowMillis, unplaced: [], cartsChanged: [], unmoved: [], unextended: [], unended: [], unamended: [], stock: [], units: [] } as const
+  for (const { answer, entry } of resolve(planned, early, nothingRead, covered).answers) {
+    if (entry.command._tag !== "Restock") entry.resume(Effect.succeed(answer))
+  }
+${beforeCommit}`,
+      ),
+    ],
+  },
+  {
+    name: "refusal before the commit it depends on",
+    patches: [
+      inBatch(
+        beforeCommit,
+        `  for (const [at, decision] of planned.decisions.entries()) {
+    if (decision._tag === "Answered") covered[at]?.resume(Effect.succeed(decision.outcome))
+  }
+${beforeCommit}`,
+      ),
+    ],
+  },
+  {
+    name: "unknown outcome answered as busy without settling",
+    patches: [inSettlement(whenUnknown, `return ${nothingHappened}\n${whenUnknown}`)],
+  },
+  {
+    name: "unknown outcome settled by a bare look-up",
+    patches: [
+      inSettlement(
+        whenUnknown,
+        `const looked = yield* inspectUntilKnown(store, write)
+      return looked !== "pending" ? looked : ${nothingHappened}\n${whenUnknown}`,
+      ),
+    ],
+  },
+  {
+    name: "a number of unknown outcome used again without being voided",
+    patches: [inSettlement("      if (!isUnknown) return { _tag", "      if (runs < 9) return { _tag")],
+  },
+  {
+    name: "deadline checked after planning",
+    patches: [
+      inActor("if (entry.deadlineMillis <= nowMillis) late.push(entry)", "if (nowMillis < 0) late.push(entry)"),
+      inActor(
+        "onSuccess: (ending) => Effect.sync(() => conclude(ending)),",
+        `onSuccess: (ending) =>
+          Effect.map(Clock.currentTimeMillis, (thenMillis) => {
+            answerAll(entries.filter((entry) => entry.deadlineMillis <= thenMillis), busy)
+            conclude(ending)
+          }),`,
+      ),
+    ],
+  },
+  {
+    name: "busy at the deadline of what is being committed",
+    patches: [inActor(`entry.phase === "taken" ? outcomeUnknown : busy`, `entry.phase === "taken" ? busy : busy`)],
+  },
+  {
+    name: "carry lost on halving",
+    patches: [
+      inBatch(
+        "again: [covered.slice(0, half), covered.slice(half), rest] }",
+        "again: [covered.slice(0, half), covered.slice(half)] }",
+      ),
+    ],
+  },
+  {
+    name: "second half lost on halving",
+    patches: [
+      inBatch(
+        "again: [covered.slice(0, half), covered.slice(half), rest] }",
+        "again: [covered.slice(0, half), rest] }",
+      ),
+    ],
+  },
+  {
+    name: "state kept after an unknown outcome",
+    patches: [inBatch(`const dropsState = settled._tag === "AppliedUnseen"`, "const dropsState = false")],
+  },
+  {
+    name: "repeats not planned again before a refusal",
+    patches: [
+      inBatch("if (!isToldFromMemory(first)) return", "if (!isToldFromMemory(first) || run.nowMillis > 0) return"),
+    ],
+  },
+  {
+    name: "sold out answered by a replaced writer",
+    patches: [
+      inBatch("isToldFromMemory(planned) && !isOurs", "isToldFromMemory(planned) && !isOurs && run.nowMillis < 0"),
+    ],
+  },
+  {
+    name: "the last of the mailbox first",
+    patches: [
+      inActor(
+        "return yield* Queue.takeBetween(mailbox, 1, settings.batchSizeMax)",
+        "return (yield* Queue.takeBetween(mailbox, 1, settings.batchSizeMax)).toReversed()",
+      ),
+    ],
+  },
+  {
+    name: "an edit not seen by later batches",
+    patches: [
+      inBatch(
+        "run.state.forget(planned.write.amendments.map((amendment) => amendment.productId))",
+        "run.state.forget([])",
+      ),
+    ],
+  },
+  {
+    name: "the loop ended by a defect in its recovery",
+    patches: [inActor("Effect.as(Effect.sleep(settlePauseMillis), null)", "Effect.die(cause)")],
+  },
+]
