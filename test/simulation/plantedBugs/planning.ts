@@ -1,7 +1,7 @@
 /**
  * Bugs of the pure planner: what a batch comes to when its commands are not decided one at a time.
  */
-import { inPlanOrders, inPlanProducts, inPlanner, type PlantedBug } from "./planting.ts"
+import { inPlanOrders, inPlanProducts, inPlanner, inReads, inTables, type PlantedBug } from "./planting.ts"
 
 export const planningBugs: ReadonlyArray<PlantedBug> = [
   {
@@ -53,5 +53,26 @@ export const planningBugs: ReadonlyArray<PlantedBug> = [
   {
     name: "two edits of one product in one batch",
     patches: [inPlanProducts("if (draft.amended.has(productId)) return later", "")],
+  },
+  {
+    // A cancellation that comes too late gives nothing back; the check of the table would have refused the sale.
+    name: "returned stock spent by the same batch",
+    patches: [
+      inReads("[{ productId, shard: product.shard }]", "[{ productId, shard: product.shard, quantity }]"),
+      inReads(
+        "flatMap(({ productId }) => {\n    const product",
+        "flatMap(({ productId, quantity }) => {\n    const product",
+      ),
+      inPlanOrders(
+        "  for (const line of lines) if (line.shard === draft.shard) draft.gains.add(line.productId)\n",
+        `  for (const { productId, quantity, shard } of lines) {
+    const product = draft.products.get(productId)
+    if (product === undefined || shard !== draft.shard) continue
+    draft.available.set(productId, (draft.available.get(productId) ?? product.available) + quantity)
+  }
+`,
+      ),
+      inTables("demand(row.stocked >= 0 && within(row.available, 0, row.stocked)", "demand(row.stocked >= 0"),
+    ],
   },
 ]

@@ -38,6 +38,7 @@ export const inEnding = patchOf("inventory/OrderEnding.ts")
 export const inSweeper = patchOf("inventory/sweeper.ts")
 export const inCommit = patchOf("inventory/memory/memoryCommit.ts")
 export const inReads = patchOf("inventory/memory/memoryReads.ts")
+export const inTables = patchOf("inventory/memory/memoryTables.ts")
 
 const sources = fileURLToPath(new URL("../../../src", import.meta.url))
 const packages = fileURLToPath(new URL("../../../node_modules", import.meta.url))

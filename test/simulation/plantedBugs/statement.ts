@@ -1,7 +1,7 @@
 /**
  * Bugs of the one statement and of the reads beside it, planted in the model that stands for the SQL.
  */
-import { inCommit, inReads, type PlantedBug } from "./planting.ts"
+import { inBatch, inCommit, inReads, type PlantedBug } from "./planting.ts"
 
 export const statementBugs: ReadonlyArray<PlantedBug> = [
   {
@@ -128,6 +128,72 @@ export const statementBugs: ReadonlyArray<PlantedBug> = [
       inCommit(
         "countsUnits: product.countsUnits || limitPerCustomer !== null,",
         "countsUnits: limitPerCustomer !== null,",
+      ),
+    ],
+  },
+  {
+    // The key of the batch log would refuse a number the second time: it is written whatever is there.
+    name: "lease checked without the batch number",
+    patches: [
+      inCommit(
+        "if (lease === undefined || lease.epoch !== epoch || lease.batch !== batch - 1) return false",
+        "if (lease === undefined || lease.epoch !== epoch) return false",
+      ),
+      inCommit(
+        "tables.batches.insert({ shard, batch, epoch, committedAtMillis: atMillis, voided: false, events })",
+        "tables.batches.put({ shard, batch, epoch, committedAtMillis: atMillis, voided: false, events })",
+      ),
+      inCommit(
+        "tables.batches.insert({ shard, batch, epoch, committedAtMillis: atMillis, voided: true, events: [] })",
+        "tables.batches.put({ shard, batch, epoch, committedAtMillis: atMillis, voided: true, events: [] })",
+      ),
+    ],
+  },
+  {
+    // Every batch looks its keys up before it is planned, and neither the statement nor an index looks again.
+    name: "key check outside the transaction",
+    patches: [
+      inBatch("if (!isToldFromMemory(first)) return", "if (commands.length === 0) return"),
+      inCommit("  if (tables.orderKeys.get(keyName(command)) !== undefined) {", "  if (orderId === undefined) {"),
+      inCommit(
+        `tables.orderKeys.insert({ ...name, ...times, homeShard: write.shard, status: "reserved", total, currency })`,
+        `tables.orderKeys.put({ ...name, ...times, homeShard: write.shard, status: "reserved", total, currency })`,
+      ),
+    ],
+  },
+  {
+    name: "holds deleted first",
+    patches: [
+      inCommit(
+        "  if (held.length < command.held",
+        "  for (const row of held) tables.holds.remove(row)\n  if (held.length < command.held",
+      ),
+    ],
+  },
+  {
+    name: "limit counted by status instead of units",
+    patches: [
+      inReads(
+        "return row ?? { productId, customer, units: countUnits(tables, productId, customer) }",
+        "return { productId, customer, units: countUnits(tables, productId, customer) }",
+      ),
+      inReads(
+        "  for (const row of [...tables.holds.all(), ...tables.pendingReturns.all()]) {",
+        "  for (const row of [] as Array<never>) {",
+      ),
+    ],
+  },
+  {
+    // The sweeper's command carries the rows that it read, and the statement gives back those.
+    name: "return applied twice",
+    patches: [
+      inReads(
+        `.map(({ productId, returnId }) => ({ _tag: "Return", returnId, productId }))`,
+        `.map((row) => ({ _tag: "Return", returnId: row.returnId, productId: row.productId, row }))`,
+      ),
+      inCommit(
+        "{ returnId }: Return): void => {\n  const row = tables.pendingReturns.get(returnId)",
+        "{ returnId, row: read }: Return): void => {\n  const row = tables.pendingReturns.get(returnId) ?? read",
       ),
     ],
   },

@@ -1,7 +1,7 @@
 /**
  * Bugs of the one writer: its loop, its batches, its deadlines, what it says of a commit and when.
  */
-import { inActor, inBatch, inSettlement, type PlantedBug } from "./planting.ts"
+import { inActor, inBatch, inCommit, inSettlement, type PlantedBug } from "./planting.ts"
 
 const whenUnknown = `      yield* Effect.logWarning("The outcome of a batch is unknown; settling it").pipe(`
 const nothingHappened = `{ _tag: "Rejected", sqlState: "57000", message: "", numberUsed: false }`
@@ -124,5 +124,51 @@ ${beforeCommit}`,
   {
     name: "the loop ended by a defect in its recovery",
     patches: [inActor("Effect.as(Effect.sleep(settlePauseMillis), null)", "Effect.die(cause)")],
+  },
+  {
+    // Two loops share one shard. Each takes the next free number from the database, so that the fence lets both through,
+    // and the statement writes the stock that was read: relative deltas would have been right even so.
+    name: "read-then-write without the writer",
+    patches: [
+      inSettlement(
+        `      if (attempt.success._tag === "Applied") return attempt.success\n`,
+        `      if (attempt.success._tag === "Applied") return attempt.success
+      if (!isUnknown) return ${nothingHappened}
+`,
+      ),
+      inActor(
+        "  yield* Effect.forkScoped(Effect.forever(turnWheel))\n",
+        `  yield* Effect.forkScoped(Effect.forever(turnWheel))
+  yield* Effect.forkScoped(Effect.catchIf(Effect.forever(turn), Cause.isDone, () => Effect.void))
+`,
+      ),
+      inBatch(
+        "  let batch = run.lease.batch + 1\n",
+        "  let batch = (yield* untilReached(run.store.inspect(run.shard, 1))).lease.batch + 1\n",
+      ),
+      inBatch("    ...planned.write,\n", "    ...planned.write,\n    levels: planned.expected,\n"),
+      inCommit(
+        "available: row.available + delta }",
+        "available: progress.write.levels.get(productId) ?? row.available + delta }",
+      ),
+      inCommit(
+        'const moveStock = ({ available, stocked, tables }: Progress): Applied["stock"] =>\n  [...available]',
+        'const moveStock = (progress: Progress): Applied["stock"] =>\n  [...progress.available]',
+      ),
+      inCommit(
+        "    const row = tables.stock.get(productId)\n",
+        "    const { stocked, tables } = progress\n    const row = tables.stock.get(productId)\n",
+      ),
+    ],
+  },
+  {
+    name: "batch failure answered to the wrong caller",
+    patches: [
+      inBatch("covered.length === 1) {", "covered.length <= 2) {"),
+      inBatch(
+        "answers: [{ entry, answer: new CommandFailed({ reason }) }], again: [rest]",
+        "answers: [{ entry, answer: new CommandFailed({ reason }) }], again: [covered.slice(1), rest]",
+      ),
+    ],
   },
 ]
