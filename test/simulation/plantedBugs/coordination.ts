@@ -3,6 +3,17 @@
  */
 import { inCommit, inCoordinator, inEnding, inReads, inSweeper, type PlantedBug } from "./planting.ts"
 
+const endedByHangUp = [
+  inCoordinator(
+    "yield* run.pipe(Effect.onExit(conclude), Effect.forkIn(scope))",
+    "const attempting = yield* run.pipe(Effect.onExit(conclude), Effect.forkIn(scope))",
+  ),
+  inCoordinator(
+    "return yield* hangUp(Deferred.await(answer))",
+    "return yield* hangUp(Deferred.await(answer)).pipe(Effect.onInterrupt(() => Fiber.interrupt(attempting)))",
+  ),
+]
+
 export const coordinationBugs: ReadonlyArray<PlantedBug> = [
   {
     name: "a retry refused by its own first attempt",
@@ -48,14 +59,7 @@ export const coordinationBugs: ReadonlyArray<PlantedBug> = [
     // gave back instead of deleting it, without asking for the mark.
     name: "double release on hang-up",
     patches: [
-      inCoordinator(
-        "yield* run.pipe(Effect.onExit(conclude), Effect.forkIn(scope))",
-        "const attempting = yield* run.pipe(Effect.onExit(conclude), Effect.forkIn(scope))",
-      ),
-      inCoordinator(
-        "return yield* hangUp(Deferred.await(answer))",
-        "return yield* hangUp(Deferred.await(answer)).pipe(Effect.onInterrupt(() => Fiber.interrupt(attempting)))",
-      ),
+      ...endedByHangUp,
       inCoordinator(
         "const letGo = Effect.suspend(() => release(request, attempt, holds, deadlineMillis))",
         `const releasing = Effect.suspend(() => release(request, attempt, holds, deadlineMillis))
@@ -76,5 +80,102 @@ export const coordinationBugs: ReadonlyArray<PlantedBug> = [
         "    tables.holds.remove(row)\n    released.push(row)\n    add(available, row.productId, row.quantity)\n    addUnits(units, row.productId, row.customer, -row.quantity, null)\n  }",
       ),
     ],
+  },
+  {
+    name: "a repeat under another fingerprint answered as a repeat",
+    patches: [inCoordinator("return order.fingerprint === fingerprint\n", `return order.fingerprint !== ""\n`)],
+  },
+  {
+    // The command says what its attempt was answered, and the statement gives back that, deleted or not.
+    name: "Release returning what it read rather than what it deleted",
+    patches: [
+      inCoordinator(
+        "release(request, attempt, holds, deadlineMillis)",
+        "release(request, attempt, holds, deadlineMillis, parts)",
+      ),
+      inCoordinator(
+        "    patienceEndsMillis: number,\n  ) {",
+        "    patienceEndsMillis: number,\n    parts: any,\n  ) {",
+      ),
+      inCoordinator(
+        "attempt, productIds, onlyExpired: false } as const",
+        "attempt, productIds, onlyExpired: false, lines: parts.find((part) => part.shard === shard)?.lines } as const",
+      ),
+      inCommit(
+        "command: Release): void => {\n",
+        `command: Release): void => {
+  for (const line of command.lines ?? []) add(available, line.productId, line.quantity)
+`,
+      ),
+      inCommit(
+        "    tables.holds.remove(row)\n    add(available, row.productId, row.quantity)\n",
+        "    tables.holds.remove(row)\n    if (command.lines === undefined) add(available, row.productId, row.quantity)\n",
+      ),
+    ],
+  },
+  {
+    name: "a missing hold answered as a repeat",
+    patches: [
+      inCoordinator(
+        `if (outcome._tag === "HoldMissing") return yield* new Busy()`,
+        `if (outcome._tag === "HoldMissing") return { _tag: "Repeated", orderId: command.orderId } as const`,
+      ),
+    ],
+  },
+  {
+    name: "a hang-up ends what others have joined",
+    patches: endedByHangUp,
+  },
+  {
+    name: "a key kept in flight for ever",
+    patches: [inCoordinator("          inFlight.delete(name)\n", "")],
+  },
+  {
+    name: "who joined told that the order is of its own id",
+    patches: [
+      inCoordinator(
+        `return outcome._tag === "Accepted" ? { _tag: "Repeated", orderId: outcome.orderId } : outcome`,
+        "return outcome",
+      ),
+    ],
+  },
+  {
+    // The home would leave an order alone whose lines are not all named.
+    name: "an order ended with some of its lines",
+    patches: [
+      inEnding("return { orderId, lines: named }", "return { orderId, lines: named.slice(0, 1) }"),
+      inCommit("  if (!rows.every((row) => endings.has(row.productId))) return false\n", ""),
+    ],
+  },
+  {
+    name: "an order of unknown outcome told busy",
+    patches: [
+      inCoordinator(
+        "const outcome = yield* submitHome(homeShard, command, deadlineMillis).pipe(",
+        `const outcome = yield* submitHome(homeShard, command, deadlineMillis).pipe(
+      Effect.catchTag("OutcomeUnknown", () => Effect.fail(new Busy())),`,
+      ),
+    ],
+  },
+  {
+    name: "a key not looked up before a product is said to be unknown",
+    patches: [inCoordinator("return (yield* known(homeShard, request)) ?? refused({", "return refused({")],
+  },
+  {
+    name: "lines of other shards missing in the answer",
+    patches: [
+      inCoordinator(
+        "return { ...outcome, lines: [...outcome.lines, ...parts.flatMap((part) => part.lines)] }",
+        "return outcome",
+      ),
+    ],
+  },
+  {
+    name: "an expired order told to have been cancelled",
+    patches: [inEnding(`if (order.status === "cancelled") return`, `if (order.status !== "reserved") return`)],
+  },
+  {
+    name: "a sweeper that one failed look ends",
+    patches: [inSweeper("yield* sweep.pipe(Effect.catchCause(said), Effect.repeat", "yield* sweep.pipe(Effect.repeat")],
   },
 ]

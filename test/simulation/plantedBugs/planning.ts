@@ -75,4 +75,43 @@ export const planningBugs: ReadonlyArray<PlantedBug> = [
       inTables("demand(row.stocked >= 0 && within(row.available, 0, row.stocked)", "demand(row.stocked >= 0"),
     ],
   },
+  {
+    name: "what a refused order wanted kept from the next",
+    patches: [
+      inPlanOrders(
+        "if (available < quantity) short.push({ productId, requested: quantity, available })",
+        `if (available < quantity) short.push({ productId, requested: quantity, available })
+    else draft.available.set(productId, available - quantity)`,
+      ),
+      inPlanOrders(
+        "    draft.available.set(productId, (draft.available.get(productId) ?? product.available) - quantity)\n",
+        "",
+      ),
+    ],
+  },
+  {
+    name: "the key of a refused order taken for that of an order",
+    patches: [
+      inPlanOrders(
+        `  if (same !== undefined) return { _tag: "Same", as: same }\n`,
+        `  if (same !== undefined) return { _tag: "Same", as: same }\n  draft.orderKeys.set(name, at)\n`,
+      ),
+    ],
+  },
+  {
+    name: "what a hold gives back not waited for by the order behind it",
+    patches: [inPlanner("      for (const productId of command.productIds) draft.gains.add(productId)\n", "")],
+  },
+  {
+    name: "what a delivery brings not waited for by the order behind it",
+    patches: [inPlanProducts("else draft.gains.add(productId)\n", "")],
+  },
+  {
+    name: "what is held left out of the total",
+    patches: [inPlanOrders(" + command.held.reduce((sum, part) => sum + totalOf(part.lines), 0)", "")],
+  },
+  {
+    name: "sold before its sale",
+    patches: [inPlanOrders("saleStartsAtMillis > draft.nowMillis", "saleStartsAtMillis > draft.nowMillis + 60_000")],
+  },
 ]

@@ -1,7 +1,7 @@
 /**
  * Bugs of the one statement and of the reads beside it, planted in the model that stands for the SQL.
  */
-import { inBatch, inCommit, inReads, type PlantedBug } from "./planting.ts"
+import { inBatch, inCommit, inPlanOrders, inReads, type PlantedBug } from "./planting.ts"
 
 export const statementBugs: ReadonlyArray<PlantedBug> = [
   {
@@ -194,6 +194,104 @@ export const statementBugs: ReadonlyArray<PlantedBug> = [
       inCommit(
         "{ returnId }: Return): void => {\n  const row = tables.pendingReturns.get(returnId)",
         "{ returnId, row: read }: Return): void => {\n  const row = tables.pendingReturns.get(returnId) ?? read",
+      ),
+    ],
+  },
+  {
+    name: "keys unique only within a shard",
+    patches: [
+      inCommit(
+        "if (tables.orderKeys.get(keyName(command)) !== undefined) {",
+        "if (tables.orderKeys.get(keyName(command))?.homeShard === write.shard) {",
+      ),
+      inCommit("tables.orderKeys.insert({", "tables.orderKeys.put({"),
+    ],
+  },
+  {
+    name: "a number given up and not in the log",
+    patches: [
+      inCommit(
+        "  tables.batches.insert({ shard, batch, epoch, committedAtMillis: atMillis, voided: true, events: [] })\n",
+        "",
+      ),
+    ],
+  },
+  {
+    name: "an event written twice",
+    patches: [
+      inCommit("...placed.map((orderId)", `...[...placed, ...(write.form === "guarded" ? placed : [])].map((orderId)`),
+    ],
+  },
+  {
+    // The statement's relative deltas replaced by what the plan expects, without a second writer.
+    name: "stock written as it was planned",
+    patches: [
+      inBatch("    ...planned.write,\n", "    ...planned.write,\n    levels: planned.expected,\n"),
+      inCommit(
+        "available: row.available + delta }",
+        "available: progress.write.levels.get(productId) ?? row.available + delta }",
+      ),
+      inCommit(
+        'const moveStock = ({ available, stocked, tables }: Progress): Applied["stock"] =>\n  [...available]',
+        'const moveStock = (progress: Progress): Applied["stock"] =>\n  [...progress.available]',
+      ),
+      inCommit(
+        "    const row = tables.stock.get(productId)\n",
+        "    const { stocked, tables } = progress\n    const row = tables.stock.get(productId)\n",
+      ),
+    ],
+  },
+  {
+    name: "stock taken for a repeat",
+    patches: [
+      inCommit(
+        `    if (write.form === "plain") throw violation("23505", "orders_key")\n    return false\n`,
+        `    if (write.form === "plain") throw violation("23505", "orders_key")
+    for (const { productId, quantity } of lines) add(available, productId, -quantity)
+    return false
+`,
+      ),
+    ],
+  },
+  {
+    name: "release of another attempt's hold",
+    patches: [inCommit("row.attempt !== command.attempt || (command", "(command")],
+  },
+  {
+    name: "price of today instead of the price as held",
+    patches: [
+      inCommit(
+        "of [...lines, ...held]) {",
+        "of [...lines, ...held.map((row) => ({ ...row, unitPrice: tables.products.get(row.productId)?.price }))]) {",
+      ),
+    ],
+  },
+  {
+    // The table would refuse the second row of a hold: it is written over the first.
+    name: "a second hold takes units of its own",
+    patches: [
+      inPlanOrders(
+        "const rows = new Map((draft.facts.holds.get(name) ?? []).map((row) => [row.productId, row]))",
+        "const rows = new Map()",
+      ),
+      inCommit("tables.holds.insert({ ...hold", "tables.holds.put({ ...hold"),
+    ],
+  },
+  {
+    name: "units under a hold not counted for their customer",
+    patches: [
+      inCommit(
+        "expiresAtMillis: atMillis + holdTtlMillis })\n    add(available, productId, -quantity)\n    if (unitsBefore !== null)",
+        "expiresAtMillis: atMillis + holdTtlMillis })\n    add(available, productId, -quantity)\n    if (unitsBefore === -1)",
+      ),
+    ],
+  },
+  {
+    name: "units counted again when their hold is consumed",
+    patches: [
+      inCommit(
+        "for (const row of held) tables.holds.remove(row)",
+        "for (const row of held) {\n    tables.holds.remove(row)\n    addUnits(units, row.productId, customer, row.quantity, null)\n  }",
       ),
     ],
   },

@@ -1,7 +1,7 @@
 /**
  * Bugs of the one writer: its loop, its batches, its deadlines, what it says of a commit and when.
  */
-import { inActor, inBatch, inCommit, inSettlement, type PlantedBug } from "./planting.ts"
+import { inActor, inBatch, inCommit, inOutcomes, inSettlement, inState, type PlantedBug } from "./planting.ts"
 
 const whenUnknown = `      yield* Effect.logWarning("The outcome of a batch is unknown; settling it").pipe(`
 const nothingHappened = `{ _tag: "Rejected", sqlState: "57000", message: "", numberUsed: false }`
@@ -126,8 +126,9 @@ ${beforeCommit}`,
     patches: [inActor("Effect.as(Effect.sleep(settlePauseMillis), null)", "Effect.die(cause)")],
   },
   {
-    // Two loops share one shard. Each takes the next free number from the database, so that the fence lets both through,
-    // and the statement writes the stock that was read: relative deltas would have been right even so.
+    // Two loops share one shard. Each takes the next free number from the database (and says "busy" where the other was
+    // quicker), so that the fence lets both through, and the statement writes the stock that was read: relative deltas
+    // would have been right even so.
     name: "read-then-write without the writer",
     patches: [
       inSettlement(
@@ -168,6 +169,101 @@ ${beforeCommit}`,
       inBatch(
         "answers: [{ entry, answer: new CommandFailed({ reason }) }], again: [rest]",
         "answers: [{ entry, answer: new CommandFailed({ reason }) }], again: [covered.slice(1), rest]",
+      ),
+    ],
+  },
+  {
+    name: "a batch of a fenced writer sent again under the epoch that it finds",
+    patches: [
+      inBatch(
+        `  if (settled._tag === "Fenced") return gaveUp(run.entries, { isFenced: true })\n`,
+        `  if (settled._tag === "Fenced") {
+    const { lease } = yield* untilReached(run.store.inspect(run.shard, batch))
+    return { ...gaveUp([], { lease }), again: [run.entries] }
+  }
+`,
+      ),
+    ],
+  },
+  {
+    name: "another epoch's batch taken for one's own",
+    patches: [inSettlement("if (record !== null && record.epoch === write.epoch) {", "if (record !== null) {")],
+  },
+  {
+    // Whether it was answered and whether its time is over: each look alone would do.
+    name: "answered at its deadline and decided all the same",
+    patches: [
+      inActor(`      if (entry.phase === "answered") continue\n`, ""),
+      inActor(
+        "if (entry.deadlineMillis <= nowMillis) late.push(entry)",
+        "if (entry.deadlineMillis === 0) late.push(entry)",
+      ),
+    ],
+  },
+  {
+    name: "what goes again put behind other groups",
+    patches: [inActor("front.unshift(...groups", "front.push(...groups")],
+  },
+  {
+    name: "the rest behind a plan that ends early lost",
+    patches: [
+      inBatch("return { answers: due, again: [again, rest], lease", "return { answers: due, again: [again], lease"),
+    ],
+  },
+  {
+    name: "refusals behind a surprise told as they were planned",
+    patches: [inBatch("const isGuess = at > surprisedAt && isRefused", "const isGuess = surprisedAt < 0 && isRefused")],
+  },
+  {
+    name: "a commit nobody saw taken for a whole one",
+    patches: [
+      inBatch(
+        "orders.filter((order) => !placed.has(order.command.orderId)).map((order)",
+        "orders.filter((order) => placed.has(order.command.orderId) && false).map((order)",
+      ),
+    ],
+  },
+  {
+    name: "no number given up after a defect",
+    patches: [inActor("while (lease !== null) {", "while (lease !== null && lease.batch < 0) {")],
+  },
+  {
+    name: "memory kept under a new lease",
+    patches: [
+      inActor("    ordered = null\n    state.clear()", "    ordered = null"),
+      inActor("    lease = null\n    state.clear()\n", "    lease = null\n"),
+    ],
+  },
+  {
+    name: "memory changed before the commit",
+    patches: [
+      inBatch(
+        "  const { epoch } = run.lease\n",
+        `  const { epoch } = run.lease
+  for (const [productId, available] of planned.expected) {
+    const product = run.state.products.get(productId)
+    if (product !== undefined) run.state.products.set(productId, { ...product, available })
+  }
+`,
+      ),
+      inBatch(
+        "  dropsState: true,\n  isFenced: false,\n  ...ending",
+        "  dropsState: false,\n  isFenced: false,\n  ...ending",
+      ),
+    ],
+  },
+  {
+    name: "a count kept in memory that the database no longer has",
+    patches: [
+      inState("if (units === null) this.units.delete(unitsName(productId, customer))", "if (units === null) continue"),
+    ],
+  },
+  {
+    name: "a key used again for another payload in the same batch answered as a repeat",
+    patches: [
+      inOutcomes(
+        `return known.fingerprint === command.fingerprint ? { _tag: "Repeated", orderId: known.orderId } : reused`,
+        `return { _tag: "Repeated", orderId: known.orderId }`,
       ),
     ],
   },
