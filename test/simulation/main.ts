@@ -7,12 +7,13 @@ import { Clock, Console, Effect, Option, Random, Runtime, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import packageJson from "../../package.json" with { type: "json" }
 import { regressions } from "./regressions.ts"
-import { coverageLines, paceLine, seldom } from "./report.ts"
-import { addUp, runSeeds } from "./seeds.ts"
-import { sentenceOf } from "./seedWorker.ts"
+import { coverageLines, foundLines, paceLine, seldom } from "./report.ts"
+import { plantedBugs } from "./plantedBugs.ts"
+import { seedsToFindMax } from "./plantedBugs/finding.ts"
+import { findBugs, runSeeds } from "./seeds.ts"
 import { type Failing, scenarioOf, shrink, wholeOf } from "./shrink.ts"
 import { run } from "./simulation.ts"
-import { Story } from "./story.ts"
+import { sentenceOf, Story } from "./story.ts"
 
 /** Everything has been said; what is left is the exit code. */
 class PromiseBroken extends Schema.TaggedError<PromiseBroken>()("PromiseBroken", { message: Schema.String }) {
@@ -44,6 +45,10 @@ const flags = {
   schedule: Flag.Int("schedule").pipe(
     Flag.withDescription("With --seed: another order of its steps"),
     Flag.withDefault(0),
+  ),
+  planted: Flag.Boolean("planted").pipe(
+    Flag.withDescription("Plant each known bug in a copy of the sources instead, and print how many seeds it takes"),
+    Flag.withDefault(false),
   ),
   only: Flag.String("only").pipe(
     Flag.withDescription("With --seed: nothing but these parts of it, as a small failing scenario is printed"),
@@ -99,7 +104,7 @@ const explore = Effect.fnUntraced(function* (seeds: number, from: number) {
     process.stderr.write(`  ${seedsRun.toLocaleString("en-US")} seeds\n`)
   }
   const fresh = Array.from({ length: seeds }, (_, at) => (from + at) % (seedMax + 1))
-  const result = addUp([yield* runSeeds([...known, ...fresh], say)])
+  const result = yield* runSeeds([...known, ...fresh], say)
   const millis = (yield* Clock.currentTimeMillis) - startedAt
   yield* Console.log(coverageLines(result).join("\n"))
   yield* Console.log(`\n${paceLine(result, millis)}`)
@@ -118,14 +123,27 @@ const explore = Effect.fnUntraced(function* (seeds: number, from: number) {
   if (unmet.length > 0) return yield* new PromiseBroken({ message: `Met too seldom:\n  ${unmet.join("\n  ")}` })
 })
 
+/** What the simulation is worth: how many seeds each bug takes that is planted in a copy of the sources. */
+const findPlantedBugs = Effect.gen(function* () {
+  const found = yield* findBugs(
+    plantedBugs.map(({ name }) => name),
+    seedsToFindMax,
+  )
+  yield* Console.log(foundLines(found).join("\n"))
+  const missed = found.filter(({ seeds }) => seeds === null)
+  if (missed.length > 0) return yield* new PromiseBroken({ message: `${missed.length} planted bugs were not found.` })
+})
+
 const freshSeed = Random.nextIntBetween(0, seedMax)
 
-Command.make("simulate", flags, ({ from, only, schedule, seed, seeds }) =>
-  Option.isSome(seed)
-    ? replay(seed.value, schedule, only)
-    : Effect.flatMap(Option.match(from, { onNone: () => freshSeed, onSome: Effect.succeed }), (first) =>
-        explore(seeds, first),
-      ),
+Command.make("simulate", flags, ({ from, only, planted, schedule, seed, seeds }) =>
+  planted
+    ? findPlantedBugs
+    : Option.isSome(seed)
+      ? replay(seed.value, schedule, only)
+      : Effect.flatMap(Option.match(from, { onNone: () => freshSeed, onSome: Effect.succeed }), (first) =>
+          explore(seeds, first),
+        ),
 ).pipe(
   Command.withDescription(
     "Run orders, retries, crashes and faults through the service's own code under a seeded scheduler, and audit every answer",

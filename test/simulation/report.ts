@@ -1,5 +1,6 @@
 /** What a run over many seeds came to, for people: its pace, its coverage by kind, and what was met too seldom. */
 import { mustBeMet, perHundredSeeds } from "./coverage.ts"
+import type { Found } from "./plantedBugs/finding.ts"
 import type { SeedsRun } from "./seedWorker.ts"
 
 /** Below this a run is a look, not a proof, and need not meet everything. */
@@ -29,4 +30,17 @@ export const paceLine = ({ failures, seeds, steps }: SeedsRun, millis: number): 
   const pace = `${counted(Math.round(seeds / seconds))} seeds a second`
   const what = failures.length === 0 ? "no violation" : `${failures.length} violations`
   return `${counted(seeds)} seeds in ${seconds.toFixed(1)} s (${pace}), ${counted(steps)} steps: ${what}`
+}
+
+export const foundLines = (found: ReadonlyArray<Found>): ReadonlyArray<string> => {
+  const taken = found.flatMap(({ seeds }) => (seeds === null ? [] : [seeds]))
+  return [
+    "| planted bug | seeds | found as |",
+    "|---|---:|---|",
+    ...found.map(
+      ({ as, name, seeds }) => `| ${name} | ${seeds === null ? "not found" : counted(seeds)} | ${as.slice(0, 90)} |`,
+    ),
+    "",
+    `${taken.length} of ${found.length} found, within ${counted(Math.max(0, ...taken))} seeds`,
+  ]
 }

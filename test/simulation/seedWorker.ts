@@ -1,14 +1,16 @@
 /**
- * A thread that runs seeds and says what came of them. Must stay true: it keeps nothing from one seed to the next, so
- * that a seed is the same run in whichever thread.
+ * A thread that runs seeds and says what came of them, with the sources as they are or with a bug planted in a copy.
+ * Must stay true: it keeps nothing from one seed to the next, so that a seed is the same run in whichever thread.
  */
 import { parentPort } from "node:worker_threads"
+import { plantedBugs } from "./plantedBugs.ts"
+import { findPlanted } from "./plantedBugs/finding.ts"
 import { simulate } from "./simulation.ts"
+import { sentenceOf } from "./story.ts"
 
-/** Seeds from `from` on, so many of them; or these. */
-export interface SeedsWanted {
-  readonly seeds: ReadonlyArray<number>
-}
+export type Wanted =
+  | { readonly _tag: "Seeds"; readonly seeds: ReadonlyArray<number> }
+  | { readonly _tag: "Bug"; readonly name: string; readonly seedsMax: number }
 
 export interface SeedsRun {
   readonly seeds: number
@@ -17,10 +19,7 @@ export interface SeedsRun {
   readonly failures: ReadonlyArray<{ readonly seed: number; readonly violation: string }>
 }
 
-export const sentenceOf = (violation: unknown): string =>
-  violation instanceof Error ? violation.message : String(violation)
-
-const runSeeds = ({ seeds }: SeedsWanted): SeedsRun => {
+const runSeeds = (seeds: ReadonlyArray<number>): SeedsRun => {
   const seen = new Map<string, number>()
   const failures: Array<SeedsRun["failures"][number]> = []
   let steps = 0
@@ -33,5 +32,12 @@ const runSeeds = ({ seeds }: SeedsWanted): SeedsRun => {
   return { seeds: seeds.length, steps, seen, failures }
 }
 
+const answerTo = async (wanted: Wanted) => {
+  if (wanted._tag === "Seeds") return runSeeds(wanted.seeds)
+  const bug = plantedBugs.find(({ name }) => name === wanted.name)
+  if (bug === undefined) throw new Error(`no bug is called "${wanted.name}"`)
+  return findPlanted(bug, wanted.seedsMax)
+}
+
 const port = parentPort
-port?.on("message", (wanted: SeedsWanted) => port.postMessage(runSeeds(wanted)))
+port?.on("message", async (wanted: Wanted) => port.postMessage(await answerTo(wanted)))

@@ -5,7 +5,8 @@
 import { Effect, type Scope } from "effect"
 import { availableParallelism } from "node:os"
 import { Worker } from "node:worker_threads"
-import type { SeedsRun, SeedsWanted } from "./seedWorker.ts"
+import type { Found } from "./plantedBugs/finding.ts"
+import type { SeedsRun, Wanted } from "./seedWorker.ts"
 
 /** So few that a thread is never long in coming back, so many that coming back costs nothing. */
 const portionSize = 50
@@ -17,12 +18,12 @@ const startWorker: Effect.Effect<Worker, never, Scope.Scope> = Effect.acquireRel
   (worker) => Effect.promise(() => worker.terminate()),
 )
 
-const ask = (worker: Worker, wanted: SeedsWanted): Effect.Effect<SeedsRun> =>
+const ask = <Answer>(worker: Worker, wanted: Wanted): Effect.Effect<Answer> =>
   Effect.callback((resume) => {
     const clear = (): void => void worker.removeAllListeners("message").removeAllListeners("error")
-    worker.once("message", (run: SeedsRun) => {
+    worker.once("message", (answer: Answer) => {
       clear()
-      resume(Effect.succeed(run))
+      resume(Effect.succeed(answer))
     })
     worker.once("error", (error) => {
       clear()
@@ -43,6 +44,14 @@ export const addUp = (runs: ReadonlyArray<SeedsRun>): SeedsRun => {
   }
 }
 
+/** On every core a worker that goes on as long as it is given something to do. */
+const onAllCores = <E>(threadsMax: number, work: (worker: Worker) => Effect.Effect<void, E>) =>
+  Effect.forEach(
+    Array.from({ length: Math.min(availableParallelism(), threadsMax) }),
+    () => Effect.flatMap(startWorker, work),
+    { concurrency: "unbounded", discard: true },
+  )
+
 /** Runs them all, or until there are failures enough; `onPortion` hears how many have been run. */
 export const runSeeds = Effect.fnUntraced(function* (
   seeds: ReadonlyArray<number>,
@@ -50,22 +59,37 @@ export const runSeeds = Effect.fnUntraced(function* (
 ): Effect.fn.Return<SeedsRun, never, Scope.Scope> {
   const runs: Array<SeedsRun> = []
   const counts = { next: 0, run: 0, failures: 0 }
-  const working = Effect.fnUntraced(function* () {
-    const worker = yield* startWorker
-    while (counts.next < seeds.length && counts.failures < failuresMax) {
-      const portion = seeds.slice(counts.next, counts.next + portionSize)
-      counts.next += portion.length
-      const run = yield* ask(worker, { seeds: portion })
-      runs.push(run)
-      counts.run += run.seeds
-      counts.failures += run.failures.length
-      onPortion(counts.run)
-    }
-  })
-  const threads = Math.min(availableParallelism(), Math.ceil(seeds.length / portionSize))
-  yield* Effect.all(
-    Array.from({ length: threads }, () => working()),
-    { concurrency: "unbounded", discard: true },
+  yield* onAllCores(
+    Math.ceil(seeds.length / portionSize),
+    Effect.fnUntraced(function* (worker) {
+      while (counts.next < seeds.length && counts.failures < failuresMax) {
+        const portion = seeds.slice(counts.next, counts.next + portionSize)
+        counts.next += portion.length
+        const run = yield* ask<SeedsRun>(worker, { _tag: "Seeds", seeds: portion })
+        runs.push(run)
+        counts.run += run.seeds
+        counts.failures += run.failures.length
+        onPortion(counts.run)
+      }
+    }),
   )
   return addUp(runs)
+})
+
+/** Looks for each planted bug; in the order in which they are named. */
+export const findBugs = Effect.fnUntraced(function* (
+  names: ReadonlyArray<string>,
+  seedsMax: number,
+): Effect.fn.Return<ReadonlyArray<Found>, never, Scope.Scope> {
+  const found: Array<Found> = []
+  const left = [...names]
+  yield* onAllCores(
+    names.length,
+    Effect.fnUntraced(function* (worker) {
+      for (let name = left.shift(); name !== undefined; name = left.shift()) {
+        found.push(yield* ask<Found>(worker, { _tag: "Bug", name, seedsMax }))
+      }
+    }),
+  )
+  return found.toSorted((one, other) => names.indexOf(one.name) - names.indexOf(other.name))
 })

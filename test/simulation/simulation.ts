@@ -176,11 +176,12 @@ const wholeRun = Effect.fnUntraced(function* (world: World): Effect.fn.Return<vo
 
 /** Until everything has ended whose time is over, or long enough for any hold to end; then for two sweeps more. */
 const settling = Effect.fnUntraced(function* ({ database, runtime }: World) {
-  const { holds, orders, pendingReturns } = database.tables
+  const { tables } = database
   const isOver = ({ expiresAtMillis, status }: OrderRow) =>
     status === "reserved" && expiresAtMillis <= runtime.nowMillis
   const latestMillis = runtime.nowMillis + holdTtlMillis + 3_000
-  const isPending = () => holds.all().length + pendingReturns.all().length > 0 || orders.all().some(isOver)
+  const isPending = () =>
+    tables.holds.all().length + tables.pendingReturns.all().length > 0 || tables.orders.all().some(isOver)
   while (runtime.nowMillis < latestMillis && isPending()) yield* Effect.sleep(sweepIntervalMillis)
   yield* Effect.sleep(3 * sweepIntervalMillis)
 })

@@ -28,6 +28,12 @@ type Lines = ReadonlyArray<{ readonly productId: string; readonly quantity: numb
 /** A page of a thousand lines is read by nobody. */
 const linesMax = 400
 
+/** What was found, in a sentence. */
+export const sentenceOf = (violation: unknown): string => {
+  const message = violation instanceof Error ? violation.message : String(violation)
+  return message.split("\n")[0] ?? message
+}
+
 export class Story {
   readonly lines: Array<string> = []
   readonly #isTold: boolean
