@@ -1,7 +1,7 @@
 /**
  * Bugs around the shards: orders over several of them, endings, and what the sweeper brings.
  */
-import { inCommit, inCoordinator, inEnding, inReads, inSweeper, type PlantedBug } from "./planting.ts"
+import { inCommit, inCoordinator, inEnding, inPlanOrders, inReads, inSweeper, type PlantedBug } from "./planting.ts"
 
 const endedByHangUp = [
   inCoordinator(
@@ -177,5 +177,20 @@ export const coordinationBugs: ReadonlyArray<PlantedBug> = [
   {
     name: "a sweeper that one failed look ends",
     patches: [inSweeper("yield* sweep.pipe(Effect.catchCause(said), Effect.repeat", "yield* sweep.pipe(Effect.repeat")],
+  },
+  {
+    name: "another payload under a key in flight joined to it",
+    patches: [inCoordinator("joined(holdName(request), across", "joined(`${request.caller}/${request.key}`, across")],
+  },
+  {
+    // The statement would find a hold at another price than the order counts on, and place nothing.
+    name: "a hold taken over at the price of today",
+    patches: [
+      inPlanOrders("{ ...line, quantity: row.quantity, unitPrice: row.unitPrice }", "line"),
+      inCommit(
+        "return live && row.quantity === quantity && row.unitPrice === unitPrice ? [row] : []",
+        "return live ? [row] : []",
+      ),
+    ],
   },
 ]

@@ -114,4 +114,8 @@ export const planningBugs: ReadonlyArray<PlantedBug> = [
     name: "sold before its sale",
     patches: [inPlanOrders("saleStartsAtMillis > draft.nowMillis", "saleStartsAtMillis > draft.nowMillis + 60_000")],
   },
+  {
+    name: "what a return brings not waited for by the order behind it",
+    patches: [inPlanner("      draft.gains.add(command.productId)\n", "")],
+  },
 ]

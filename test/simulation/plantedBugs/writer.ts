@@ -267,4 +267,9 @@ ${beforeCommit}`,
       ),
     ],
   },
+  {
+    // The number that comes next is not the one in doubt where the plain form had lost its own.
+    name: "only one number given up after a defect",
+    patches: [inActor(`if (voided === "voided") return`, "return")],
+  },
 ]
