@@ -1,11 +1,13 @@
 /** The scheduler of the simulation: a seed is a run, another seed another, and nobody waits for ever unnoticed. */
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Deferred, Effect, Exit, Queue } from "effect"
+import { Clock, Deferred, Effect, Exit, Fiber, Queue } from "effect"
 import { Chance } from "./chance.ts"
+import { connectionLost } from "./simulatedProcess.ts"
 import { NeverEnds, type SeededOptions, SeededRuntime } from "./seededRuntime.ts"
 
+const usual = { startMillis: 0, yieldChance: 0, stallChance: 0, stepsMax: 10_000, millisMax: 60_000 }
+
 const run = <A>(seed: number, program: Effect.Effect<A>, options: Partial<SeededOptions> = {}) => {
-  const usual = { startMillis: 0, yieldChance: 0, stallChance: 0, stepsMax: 10_000, millisMax: 60_000 }
   const runtime = new SeededRuntime({ ...usual, chance: new Chance(seed), ...options })
   const exit = runtime.run(program, () => {})
   return { value: Exit.isSuccess(exit) ? exit.value : assert.fail("the program failed"), runtime }
@@ -70,5 +72,71 @@ describe("the seeded scheduler", () => {
     assert.throws(() => run(1, forgotten), NeverEnds)
     assert.throws(() => run(1, Effect.forever(Effect.yieldNow)), NeverEnds)
     assert.throws(() => run(1, Effect.forever(Effect.sleep(1000))), NeverEnds)
+  })
+
+  it("runs nothing of a killed process any more, its finalizers neither, and cuts off who waits for it", () => {
+    const runtime = new SeededRuntime({ ...usual, chance: new Chance(1) })
+    const process = runtime.process("killed")
+    const heard: Array<string> = []
+    const work = Effect.sleep(10).pipe(
+      Effect.andThen(Effect.sync(() => heard.push("worked"))),
+      Effect.ensuring(Effect.sync(() => heard.push("cleaned up"))),
+    )
+    const program = Effect.gen(function* () {
+      const answer = yield* Effect.forkChild(Effect.flip(process.call(runtime.world, work)))
+      yield* Effect.sleep(5)
+      process.kill()
+      yield* Effect.sleep(100)
+      return yield* Fiber.join(answer)
+    })
+    assert.deepStrictEqual(
+      runtime.run(program, () => {}),
+      Exit.succeed(connectionLost),
+    )
+    assert.deepStrictEqual(heard, [])
+  })
+
+  it("lets a paused process go on where it was, with its timers late", () => {
+    const runtime = new SeededRuntime({ ...usual, chance: new Chance(1) })
+    const process = runtime.process("paused")
+    const asked = process.call(runtime.world, Effect.andThen(Effect.sleep(10), Clock.currentTimeMillis))
+    const program = Effect.gen(function* () {
+      const answer = yield* Effect.forkChild(asked)
+      yield* Effect.sleep(5)
+      process.pause()
+      yield* Effect.sleep(1_000)
+      process.resume()
+      return yield* Fiber.join(answer)
+    })
+    assert.deepStrictEqual(
+      runtime.run(program, () => {}),
+      Exit.succeed(1_005),
+    )
+  })
+
+  it("lets a hang-up reach a paused process only when it goes on", () => {
+    const runtime = new SeededRuntime({ ...usual, chance: new Chance(1) })
+    const process = runtime.process("paused")
+    let hungUpAtMillis = 0
+    const noted = Effect.map(Clock.currentTimeMillis, (nowMillis) => void (hungUpAtMillis = nowMillis))
+    const program = Effect.gen(function* () {
+      const asking = yield* Effect.forkChild(
+        process.call(
+          runtime.world,
+          Effect.onInterrupt(Effect.never, () => noted),
+        ),
+      )
+      yield* Effect.sleep(5)
+      process.pause()
+      yield* Fiber.interrupt(asking)
+      yield* Effect.sleep(500)
+      process.resume()
+      yield* Effect.sleep(1)
+      return hungUpAtMillis
+    })
+    assert.deepStrictEqual(
+      runtime.run(program, () => {}),
+      Exit.succeed(505),
+    )
   })
 })

@@ -1,90 +1,73 @@
 /**
- * The promise under every interleaving that a few thousand seeds find: orders, retries, hang-ups, cancellations, carts,
- * deliveries, edits, reservations and holds that run out, takeovers and kills through the real actors, over a store that
- * loses, delays and refuses.
+ * The simulation as a tool: what it must keep so that its word counts. That the promise holds in it is shown by many
+ * more seeds than fit here (`npm run simulate`); that it would notice, by `plantedBugs.test.ts`.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { simulate } from "./simulation.ts"
+import { plantedBugs } from "./plantedBugs.ts"
+import { type PlantedBug, withPlanted } from "./plantedBugs/planting.ts"
+import { regressions } from "./regressions.ts"
+import { drawScenario, onlyWith, partsOf } from "./scenario.ts"
+import { scenarioOf, shrink, wholeOf } from "./shrink.ts"
+import { run, simulate } from "./simulation.ts"
+import { sentenceOf, Story } from "./story.ts"
 
-/** A failing seed alone: `SIMULATION_SEED=1721 npx vitest run test/simulation/simulation.test.ts`. */
-const replayed = process.env["SIMULATION_SEED"]
-const seedsOfPart = 500
 /** A part takes some seconds on a machine that has nothing else to do. */
 const partMaxMillis = 180_000
-const part = (number: number) => Array.from({ length: seedsOfPart }, (_, at) => number * seedsOfPart + at)
-const parts = replayed === undefined ? [0, 1, 2, 3].map(part) : [[Number(replayed)]]
 
-/** What a run over all seeds has to have met, or it proves little. */
-const mustBeSeen = [
-  "order Accepted",
-  "order Repeated",
-  "order Busy",
-  "order OutcomeUnknown",
-  "order CommandFailed",
-  "order HungUp",
-  "order Refused out_of_stock",
-  "order Refused limit_exceeded",
-  "order Refused idempotency_key_reused",
-  "order Refused unknown_product",
-  "order Refused currency_mix",
-  "order Refused not_on_sale",
-  "order Refused price_changed",
-  "Hold Held",
-  "Hold Superseded",
-  "Reserve HoldMissing",
-  "Release Done",
-  "Return Done",
-  "checkout Accepted",
-  "checkout CartChanged",
-  "checkout Repeated",
-  "cancellation Cancelled",
-  "cancellation AlreadyCancelled",
-  "cancellation Refused",
-  "cancellation NotFound",
-  "Expire Done",
-  "Amend Amended",
-  "Amend Refused version_mismatch",
-  "Amend Refused currency_fixed",
-  "Restock Moved",
-  "Restock Repeated",
-  "Restock Refused stock_is_sold",
-  "neverApplied",
-  "answerLost",
-  "appliedLate",
-  "rejected",
-  "defect",
-  "unreachable",
-  "killed",
-]
-
-describe("the actors under a seeded scheduler", () => {
-  const seen = new Map<string, number>()
-  const keepsThePromise = (seed: number): boolean => {
-    const report = simulate(seed)
-    if (report.violation !== null) {
-      const replay = `SIMULATION_SEED=${seed} npx vitest run test/simulation/simulation.test.ts`
-      throw new Error(`seed ${seed} broke the promise; replay it with: ${replay}`, { cause: report.violation })
-    }
-    for (const [name, count] of report.seen) seen.set(name, (seen.get(name) ?? 0) + count)
-    return true
-  }
-
-  for (const seeds of parts) {
-    it(`keep the promise whatever anybody does, from seed ${seeds[0]} on`, { timeout: partMaxMillis }, () => {
-      assert.strictEqual(seeds.filter(keepsThePromise).length, seeds.length)
-    })
-  }
-
-  it("met everything that a run can meet", () => {
-    const unseen = replayed === undefined ? mustBeSeen.filter((name) => (seen.get(name) ?? 0) < 5) : []
-    assert.deepStrictEqual(unseen, [])
+const violationsOf = (seeds: ReadonlyArray<number>): ReadonlyArray<string> =>
+  seeds.flatMap((seed) => {
+    const { violation } = simulate(seed)
+    return violation === null ? [] : [`npm run simulate -- --seed ${seed}: ${sentenceOf(violation)}`]
   })
 
-  it("replay a seed to the letter", () => {
+const bugCalled = (name: string): PlantedBug =>
+  plantedBugs.find((bug) => bug.name === name) ?? assert.fail(`no bug is called "${name}"`)
+
+describe("the simulation of the service", { timeout: partMaxMillis }, () => {
+  it("finds nothing in a few hundred seeds", () => {
+    assert.deepStrictEqual(violationsOf(Array.from({ length: 300 }, (_, seed) => seed)), [])
+  })
+
+  it("finds nothing any more in a seed that failed once", () => {
+    assert.deepStrictEqual(violationsOf(regressions.map(({ seed }) => seed)), [])
+  })
+
+  it("replays a seed to the letter", () => {
     for (let seed = 0; seed < 40; seed++) {
       const [first, second] = [simulate(seed), simulate(seed)]
       assert.deepStrictEqual([first.digest, first.steps], [second.digest, second.steps], `seed ${seed}`)
       assert.deepStrictEqual(first.seen, second.seen)
     }
   })
+
+  it("is the same run whether or not somebody listens to its story", () => {
+    for (let seed = 0; seed < 20; seed++) {
+      const story = new Story(true)
+      assert.strictEqual(run(drawScenario(seed), undefined, story).digest, simulate(seed).digest)
+      assert.isNotEmpty(story.lines)
+    }
+  })
+
+  it("is the same run with all of its parts named, and another one without some of them", () => {
+    const scenario = drawScenario(7)
+    const parts = partsOf(scenario)
+    const whole = simulate(7).digest
+    assert.strictEqual(run(onlyWith(scenario, new Set(parts))).digest, whole)
+    assert.notStrictEqual(run(onlyWith(scenario, new Set(parts.slice(1)))).digest, whole)
+  })
+
+  it("orders the steps of a scenario in another way under another schedule", () => {
+    const digests = [0, 1, 2].map((schedule) => run(drawScenario(7, schedule)).digest)
+    assert.strictEqual(new Set(digests).size, 3)
+  })
+
+  it("makes a failing seed small: parts that are not needed go, and what is left still fails", () =>
+    withPlanted(bugCalled("reply before commit"), (modules) => {
+      const whole = wholeOf(3, 0)
+      assert.isNotNull(run(scenarioOf(whole), modules).violation)
+      const small = shrink(whole, modules)
+      assert.isBelow(small.parts.length, 4, small.parts.join(", "))
+      assert.isNotNull(run(scenarioOf(small), modules).violation)
+      assert.deepStrictEqual(shrink(whole, modules), small, "and always to the same")
+    }))
 })
