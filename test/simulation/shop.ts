@@ -253,8 +253,12 @@ const some = <A>(count: number, draw: (number: number) => A): ReadonlyArray<A> =
   Array.from({ length: count }, (_, number) => draw(number))
 
 /** Some come through both nodes at once, as a client does that had no answer in time. */
-const doubled = <A extends Pick<Visit, "atMillis" | "goesToSecond">>(chance: Chance, one: A): ReadonlyArray<A> => {
-  if (!chance.happens(0.45)) return [one]
+const doubled = <A extends Pick<Visit, "atMillis" | "goesToSecond">>(
+  chance: Chance,
+  one: A,
+  probability: number,
+): ReadonlyArray<A> => {
+  if (!chance.happens(probability)) return [one]
   return [one, { ...one, atMillis: one.atMillis + chance.pick([0, 0, 1, 4, 20]), goesToSecond: !one.goesToSecond }]
 }
 
@@ -279,14 +283,18 @@ export const drawShop = (chance: Chance, startMillis: number): Shop => {
   return {
     shards,
     products,
-    visits: some(chance.between(3, 20), () => doubled(chance, drawVisit(chance, day))).flat(),
+    visits: some(chance.between(3, 20), () => {
+      const visit = drawVisit(chance, day)
+      // Several shards may be asked for these, and two coordinators at once is what they have to get along with.
+      return doubled(chance, visit, visit.wish.lines.length > 1 ? 0.7 : 0.35)
+    }).flat(),
     deliveries: some(chance.below(5), (number) => drawDelivery(chance, day, number)),
     regrets: some(chance.pick([0, 2, 8]), () => drawRegret(chance, day)),
     edits: some(chance.pick([0, 1, 3, 7, 14]), () => drawEdit(chance, day, drawChange)),
     tabs: some(chance.pick([0, 0, 5, 12]), (number) => {
       const tab = drawTab(chance, day, number)
       if ("lines" in tab) return [tab]
-      const [one = tab, other] = doubled(chance, tab)
+      const [one = tab, other] = doubled(chance, tab, 0.45)
       return other === undefined ? [one] : [one, drawFilling(chance, day, tab), other]
     }).flat(),
   }

@@ -152,6 +152,7 @@ const wholeRun = Effect.fnUntraced(function* (world: World): Effect.fn.Return<vo
   for (const doing of crowd) fibers.push(yield* Effect.forkScoped(doing))
   if (drainedAfterMillis !== null) {
     yield* Effect.sleep(drainedAfterMillis)
+    world.seen.set("drained", 1)
     yield* drain(world, first)
   }
   yield* Effect.sleep(scenario.stormyMillis)
@@ -174,11 +175,11 @@ const wholeRun = Effect.fnUntraced(function* (world: World): Effect.fn.Return<vo
   judged(() => auditor.atEnd(history, ledger, sweptMillis))
 })
 
-/** Until everything has ended whose time is over, or long enough for any hold to end; then for two sweeps more. */
+/** Until everything has ended whose time is or soon will be over, or long enough for any hold to end; then a bit more. */
 const settling = Effect.fnUntraced(function* ({ database, runtime }: World) {
   const { tables } = database
   const isOver = ({ expiresAtMillis, status }: OrderRow) =>
-    status === "reserved" && expiresAtMillis <= runtime.nowMillis
+    status === "reserved" && expiresAtMillis <= runtime.nowMillis + 10 * sweepIntervalMillis
   const latestMillis = runtime.nowMillis + holdTtlMillis + 3_000
   const isPending = () =>
     tables.holds.all().length + tables.pendingReturns.all().length > 0 || tables.orders.all().some(isOver)
@@ -191,10 +192,9 @@ const ended = <A>(fiber: Fiber.Fiber<A>): Effect.Effect<void> =>
     fiber.addObserver((exit) => resume(Exit.isFailure(exit) ? Effect.failCause(exit.cause) : Effect.void))
   })
 
-const drain = ({ runtime, seen, story }: World, node: Node): Effect.Effect<void> =>
+const drain = ({ runtime, story }: World, node: Node): Effect.Effect<void> =>
   Effect.suspend(() => {
     story.tell(`${node.name} is told to stop`)
-    seen.set("drained", (seen.get("drained") ?? 0) + 1)
     return node.process.call(runtime.world, node.inventory.drain)
   }).pipe(Effect.ignore)
 
