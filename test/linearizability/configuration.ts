@@ -96,20 +96,27 @@ export class Configuration {
     }
   }
 
-  /** A name that two configurations at the same event share exactly if the same can come of both. */
+  /** What two configurations at the same event share exactly if they differ in nothing but the readings that wait. */
   get name(): string {
     const codes = [this.count & 0xffff, this.count >>> 16]
     const add = (rank: number) => codes.push(rank & 0xffff, rank >>> 16)
     for (const ranks of this.pending) {
-      // Those without an end are all alike: how many there are is all that matters.
+      // Of those without an end all that matters is how many there are, and how many of them set units aside.
       const finite = ranks.findIndex((rank) => this.#operation(rank).answeredAt !== Infinity)
       const endless = finite === -1 ? ranks.length : finite
+      let asides = 0
+      while (asides < endless && this.#operation(ranks[endless - asides - 1] ?? 0).enables !== -1) asides++
       add(endless)
+      add(asides)
       add(ranks.length - endless)
       for (let place = endless; place < ranks.length; place++) add(ranks[place] ?? 0)
     }
-    for (const rank of [...this.waiting.values()].flat().sort((left, right) => left - right)) add(rank)
     return textOf(codes)
+  }
+
+  /** The readings that wait, ascending. */
+  get waitingRanks(): ReadonlyArray<number> {
+    return [...this.waiting.values()].flat().sort((left, right) => left - right)
   }
 
   /** What happened, in order. */

@@ -3,6 +3,7 @@
  * for, and those that bring just the units a due take needs. A set is numbers per group; the operations due first fill
  * it. Must stay true: every set that reaches the goal is offered sooner or later, and the likely ones first.
  */
+import type { Chance } from "../actor/chance.ts"
 import type { Configuration } from "./configuration.ts"
 import type { Prepared } from "./preparation.ts"
 
@@ -34,10 +35,13 @@ export class Continuations {
   }
 
   /** Every set of pending operations that brings the count to `available`. */
-  *reaching(available: number): Generator<Continuation> {
+  *reaching(available: number, chance: Chance | null): Generator<Continuation> {
     const difference = available - this.#configuration.count
     const usable = this.#usable()
-    const wanted = this.#dueFirst(usable, difference)
+    const wanted =
+      chance === null || chance.happens(0.5)
+        ? this.#dueFirst(usable, difference)
+        : usable.map(({ isOptional, pending }) => (isOptional ? 0 : chance.between(0, pending)))
     // For the groups from each place on: how far they can go down and up, and what all their steps are multiples of.
     const lowest = [0]
     const highest = [0]
@@ -73,12 +77,18 @@ export class Continuations {
       return
     }
     if (isOutOfReach(place, rest)) return
+    // What two optional operations of the same units do to the count, neither of them does.
+    const isUndoing =
+      next.isOptional &&
+      usable.some(({ delta, isOptional }, other) => isOptional && delta === -next.delta && (chosen[other] ?? 0) > 0)
     if (place === usable.length - 1) {
+      if (rest !== 0 && isUndoing) return
       yield this.#inOrder(usable, [...chosen, rest / next.delta])
       return
     }
     const fewest = next.isOptional ? 0 : Math.max(0, Math.min(next.pending, Math.floor(rest / next.delta)))
     for (const number of outward(wanted?.[place] ?? fewest, next.pending)) {
+      if (number > 0 && isUndoing) continue
       yield* this.#fill(usable, wanted, isOutOfReach, [...chosen, number], rest - number * next.delta)
     }
   }

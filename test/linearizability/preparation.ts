@@ -51,7 +51,12 @@ export const isCall = (event: number): boolean => event % 2 === 0
 export const prepare = (history: StockHistory): Prepared => {
   const drafts = [...history.operations.map(draftOf), ...(history.asides ?? []).flatMap(draftsOfAside)]
   // An aside's two halves are neighbours in this order too: they differ in nothing it looks at, and sorting is stable.
-  drafts.sort((left, right) => compare(left.answeredAt, right.answeredAt) || compare(left.invokedAt, right.invokedAt))
+  drafts.sort(
+    (left, right) =>
+      compare(left.answeredAt, right.answeredAt) ||
+      Number(isSetAside(right)) - Number(isSetAside(left)) ||
+      compare(left.invokedAt, right.invokedAt),
+  )
 
   const groups: Array<Group> = []
   const groupNumbers = new Map<string, number>()
@@ -82,6 +87,9 @@ export const prepare = (history: StockHistory): Prepared => {
   return { firstStock, operations, groups, groupOrder, events, answerEvents, lastReading, givenBefore }
 }
 
+/** Either half of an aside. */
+const isSetAside = ({ kind }: Draft): boolean => kind === "set aside" || kind === "back from aside"
+
 const draftOf = (of: StockOperation): Draft => {
   const { answeredAt, invokedAt, kind } = of
   if (!(invokedAt <= answeredAt)) throw new Error(`answered at ${answeredAt}, before it was invoked at ${invokedAt}`)
@@ -91,15 +99,23 @@ const draftOf = (of: StockOperation): Draft => {
   }
   const isOptional = of.isOptional ?? false
   const delta = of.kind === "take" ? -quantityOf(of) : quantityOf(of)
-  return { of, kind, delta, available: -1, invokedAt, answeredAt, isOptional, groupName: `${delta} ${isOptional}` }
+  const groupName = groupNameOf(delta, isOptional, answeredAt)
+  return { of, kind, delta, available: -1, invokedAt, answeredAt, isOptional, groupName }
 }
+
+/**
+ * Optional takes without an end are a group of their own, in which setting aside comes first: whatever can follow the
+ * other take can follow it too, and the units may come back besides. Units coming back are like any that may be given.
+ */
+const groupNameOf = (delta: number, isOptional: boolean, answeredAt: number): string =>
+  `${delta} ${isOptional} ${isOptional && delta < 0 && answeredAt === Infinity}`
 
 const draftsOfAside = (of: Aside): ReadonlyArray<Draft> => {
   const quantity = quantityOf(of)
   const both = { of, available: -1, invokedAt: of.invokedAt, answeredAt: Infinity, isOptional: true }
   return [
-    { ...both, kind: "set aside", delta: -quantity, groupName: `aside ${quantity}` },
-    { ...both, kind: "back from aside", delta: quantity, groupName: `back ${quantity}` },
+    { ...both, kind: "set aside", delta: -quantity, groupName: groupNameOf(-quantity, true, Infinity) },
+    { ...both, kind: "back from aside", delta: quantity, groupName: groupNameOf(quantity, true, Infinity) },
   ]
 }
 

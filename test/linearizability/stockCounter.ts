@@ -12,7 +12,6 @@
  * makes a counter fast is argued where it is used: `configuration.ts` says what a configuration is, `search.ts` which
  * continuations are enough, `relaxations.ts` what needs no search at all.
  */
-import { Configuration } from "./configuration.ts"
 import { prepare } from "./preparation.ts"
 import { impossibleAlone } from "./relaxations.ts"
 import { search } from "./search.ts"
@@ -25,5 +24,5 @@ export const checkStock = (history: StockHistory, visitedStatesMax = visitedStat
   const prepared = prepare(history)
   const impossible = impossibleAlone(prepared)
   if (impossible !== null) return { isLinearizable: false, ...impossible, visitedStates: 0 }
-  return search(prepared, new Configuration(prepared), visitedStatesMax)
+  return search(prepared, visitedStatesMax)
 }
