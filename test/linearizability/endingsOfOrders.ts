@@ -11,8 +11,8 @@ import type { ProductOperations } from "./productOperations.ts"
 export interface KnownOrder {
   readonly name: string
   readonly lines: ReadonlyArray<OrderLine>
-  /** From when on its units may have been taken. */
-  readonly takenFrom: number
+  /** From when on it may have been placed. */
+  readonly placedFrom: number
   readonly expiresAt: number | null
 }
 
@@ -31,7 +31,7 @@ export const addEndings = (
     // Who was told that it was cancelled before did not do it: somebody else did, seen or unseen.
     const possible = same.filter(({ answer }) => answer === "cancelled" || answer === "unknown")
     const cancelledFrom =
-      possible.length > 0 ? earliestCall(possible) : confirmed.length > 0 ? order.takenFrom : Infinity
+      possible.length > 0 ? earliestCall(possible) : confirmed.length > 0 ? order.placedFrom : Infinity
     const isCancelled = confirmed.length > 0
     const invokedAt = isCancelled ? cancelledFrom : Math.min(cancelledFrom, order.expiresAt ?? Infinity)
     if (invokedAt === Infinity) continue
