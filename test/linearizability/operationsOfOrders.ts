@@ -4,8 +4,8 @@
  * intervals are as narrow as the promise allows.
  *
  * Tried and lost: ending the order of an unknown attempt at a later refusal of its key. The refusal says that the key named
- * no order then, and the lost request may still be on its way; so it moves the start of the interval, never the end. And starting a held line there too: its units were
- * taken before, which blamed 6 of 5,000 recorded shops that were right.
+ * no order then, and the lost request may still be on its way; so it moves the start of the interval, never the end.
+ * Starting a held line there too: its units were taken before, and 6 of 5,000 recorded shops that were right were blamed.
  */
 import { answeredAtOf, earliestAnswer, earliestCall, earliestExpiry, grouped, orderIdOf } from "./answers.ts"
 import { addEndings, type KnownOrder } from "./endingsOfOrders.ts"
