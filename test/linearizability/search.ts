@@ -25,7 +25,7 @@
  * - starting all over instead of going back some way: 13 of the 300, and histories of 20,000 never end;
  * - lost orders and asides as groups of equal standing: 12 of the 300, and 6 where setting aside comes first.
  */
-import { Chance } from "../actor/chance.ts"
+import { Chance } from "../simulation/chance.ts"
 import { Configuration } from "./configuration.ts"
 import { type Continuation, Continuations, dropped } from "./continuations.ts"
 import { Failures } from "./failures.ts"

@@ -5,12 +5,12 @@ import { inCommit, inCoordinator, inEnding, inPlanOrders, inReads, inSweeper, ty
 
 const endedByHangUp = [
   inCoordinator(
-    "yield* run.pipe(Effect.onExit(conclude), Effect.forkIn(scope))",
-    "const attempting = yield* run.pipe(Effect.onExit(conclude), Effect.forkIn(scope))",
+    "yield* run(onSubmit).pipe(Effect.onExit(conclude), Effect.forkIn(scope))",
+    "const attempting = yield* run(onSubmit).pipe(Effect.onExit(conclude), Effect.forkIn(scope))",
   ),
   inCoordinator(
-    "return yield* hangUp(Deferred.await(answer))",
-    "return yield* hangUp(Deferred.await(answer)).pipe(Effect.onInterrupt(() => Fiber.interrupt(attempting)))",
+    "return yield* hangUp(Deferred.await(begun.answer))",
+    "return yield* hangUp(Deferred.await(begun.answer)).pipe(Effect.onInterrupt(() => Fiber.interrupt(attempting)))",
   ),
 ]
 
@@ -134,8 +134,8 @@ export const coordinationBugs: ReadonlyArray<PlantedBug> = [
     name: "who joined told that the order is of its own id",
     patches: [
       inCoordinator(
-        `return outcome._tag === "Accepted" ? { _tag: "Repeated", orderId: outcome.orderId } : outcome`,
-        "return outcome",
+        `if (outcome._tag === "Accepted") return { _tag: "Repeated", orderId: outcome.orderId }`,
+        `if (outcome._tag === "Accepted") return outcome`,
       ),
     ],
   },
@@ -180,7 +180,9 @@ export const coordinationBugs: ReadonlyArray<PlantedBug> = [
   },
   {
     name: "another payload under a key in flight joined to it",
-    patches: [inCoordinator("joined(holdName(request), across", "joined(`${request.caller}/${request.key}`, across")],
+    patches: [
+      inCoordinator("joined(holdName(request), (onSubmit)", "joined(`${request.caller}/${request.key}`, (onSubmit)"),
+    ],
   },
   {
     // The statement would find a hold at another price than the order counts on, and place nothing.
