@@ -123,6 +123,8 @@ export const runCommand = (
 
 export interface Service extends Running {
   readonly url: string
+  /** Everything it has printed so far. */
+  readonly said: () => string
 }
 
 const banner = /Hedonify serves (http:\S+)/
@@ -145,7 +147,7 @@ export const startService = Effect.fnUntraced(function* (folder: string, options
     "the service is ready",
     Effect.map(readiness(url), (status) => status === 200),
   )
-  return { ...running, url } satisfies Service
+  return { ...running, url, said: () => `${output()}${errors()}` } satisfies Service
 })
 
 /** What `/health/ready` says; 0 where nobody answers. */
