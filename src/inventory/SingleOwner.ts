@@ -6,10 +6,11 @@
  * writer was fenced. The lock decides who should serve; the epoch in each commit decides who can.
  */
 import { PgConnection } from "@effect/sql-pg"
-import { Context, Deferred, Effect, Exit, Layer, Queue, Schedule, Schema } from "effect"
+import { Context, Deferred, Effect, Exit, Layer, Queue, Schedule, Schema, Scope } from "effect"
 import { hostname } from "node:os"
 import { type CannotStart, cannotStart } from "../platform/CannotStart.ts"
 import { DatabaseAddress } from "../platform/Database.ts"
+import { interruptibleAtOnce } from "../platform/interruptibleAtOnce.ts"
 import { Inventory } from "./Inventory.ts"
 import { ShardStore } from "./store/ShardStore.ts"
 
@@ -20,6 +21,14 @@ const ownerChannel = "hedonify_owner"
 /** After `kill -9` PostgreSQL notices the closed socket within moments; a live owner keeps the lock for good. */
 const firstLockAttemptsMax = 12
 const lockIntervalMillis = 250
+/** A session on a link that has gone silent takes no leave: nobody waits for it longer than this. */
+const leaveMaxMillis = 1_000
+/** Has PostgreSQL itself notice within some seconds that the machine of an owner is gone, and free its lock. */
+const noticedByPostgres = {
+  tcp_keepalives_idle: "2",
+  tcp_keepalives_interval: "2",
+  tcp_keepalives_count: "3",
+}
 
 class LockTaken extends Schema.TaggedError<LockTaken>()("LockTaken", {}) {}
 
@@ -57,32 +66,37 @@ const make = Effect.gen(function* () {
   })
 
   /** Gains the lock, within so many more attempts, and owns the shards until the connection or a lease is lost. */
-  const own = Effect.fnUntraced(
-    function* (attemptsMore: number) {
-      const connection = yield* PgConnection.make({
-        ...address,
-        applicationName: "hedonify owner",
-        keepAlive: "2 seconds",
-      })
-      yield* lock(connection).pipe(
-        Effect.retry({
-          while: (error) => error._tag === "LockTaken",
-          schedule: Schedule.spaced(lockIntervalMillis),
-          times: attemptsMore,
-        }),
-      )
-      fenced = yield* Deferred.make<void>()
-      const lost = yield* connection.listen(ownerChannel)
-      inventory.grant(yield* store.acquire(shards, owner))
-      isOwner = true
-      yield* Effect.logInfo("This process owns the shards").pipe(Effect.annotateLogs({ shards: shards.length }))
-      yield* Deferred.succeed(owned, undefined)
-      yield* Effect.raceFirst(Effect.exit(Queue.take(lost)), Deferred.await(fenced))
-      yield* Effect.logWarning("This process no longer owns the shards; it tries to gain them again")
-    },
-    Effect.scoped,
-    Effect.ensuring(disown),
-  )
+  const ownWithin = Effect.fnUntraced(function* (attemptsMore: number) {
+    const connection = yield* PgConnection.make({
+      ...address,
+      applicationName: "hedonify owner",
+      keepAlive: "2 seconds",
+      startupParameters: { ...address.startupParameters, ...noticedByPostgres },
+    })
+    yield* lock(connection).pipe(
+      Effect.retry({
+        while: (error) => error._tag === "LockTaken",
+        schedule: Schedule.spaced(lockIntervalMillis),
+        times: attemptsMore,
+      }),
+    )
+    fenced = yield* Deferred.make<void>()
+    const lost = yield* connection.listen(ownerChannel)
+    inventory.grant(yield* store.acquire(shards, owner))
+    isOwner = true
+    yield* Effect.logInfo("This process owns the shards").pipe(Effect.annotateLogs({ shards: shards.length }))
+    yield* Deferred.succeed(owned, undefined)
+    yield* Effect.raceFirst(Effect.exit(Queue.take(lost)), Deferred.await(fenced))
+    yield* Effect.logWarning("This process no longer owns the shards; it tries to gain them again")
+  })
+  /** First it no longer owns them, then it takes leave of its session, and tries again whether or not that is heard. */
+  const own = (attemptsMore: number) =>
+    Effect.acquireUseRelease(
+      Scope.make(),
+      (scope) => Effect.ensuring(Scope.provide(ownWithin(attemptsMore), scope), disown),
+      (scope, exit) =>
+        Effect.timeoutOption(interruptibleAtOnce(Scope.close(scope, exit)), leaveMaxMillis).pipe(Effect.interruptible),
+    )
 
   yield* own(firstLockAttemptsMax).pipe(
     Effect.tapError((error) => Deferred.fail(owned, whyNot(error))),
