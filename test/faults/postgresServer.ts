@@ -116,7 +116,10 @@ export const postgresServer = () => {
   return {
     cluster,
     password,
-    url: (database: string) => `postgres://${PostgresCluster.clusterName}:${password}@127.0.0.1:${port}/${database}`,
+    port,
+    /** Over another port where a link to the server has one. */
+    url: (database: string, linkPort = port) =>
+      `postgres://${PostgresCluster.clusterName}:${password}@127.0.0.1:${linkPort}/${database}`,
     within,
     ensureRunning,
     signal,

@@ -5,8 +5,8 @@
  */
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
+import type { StockReading } from "../linearizability/orderHistory.ts"
 import type { Attempt, Crowd } from "./crowd.ts"
-import type { OrderRecord, PartAnswer } from "./history.ts"
 import type { Market } from "./market.ts"
 import { Stage } from "./stage.ts"
 import type { FaultRow } from "./summary.ts"
@@ -81,6 +81,8 @@ export interface Reconciled {
   readonly row: FaultRow
   /** In words, whatever does not agree. */
   readonly contradictions: ReadonlyArray<string>
+  /** What is left of each product that nothing is held of any more. */
+  readonly readings: ReadonlyArray<StockReading>
 }
 
 export const reconcile = Effect.fnUntraced(function* (fault: string, crowd: Crowd) {
@@ -95,6 +97,12 @@ export const reconcile = Effect.fnUntraced(function* (fault: string, crowd: Crow
   const settled = new Map(open.map(({ key }, at) => [key, answers[at]] as const))
   const stored = yield* storedOrders(crowd.market)
   const all = Map.groupBy(crowd.attempts, ({ key }) => key)
+  const invokedAt = performance.now()
+  const left = yield* stockLeft(crowd.market)
+  const answeredAt = performance.now()
+  const readings = left.flatMap(({ available, held, productId }) =>
+    held === 0 ? [{ productId, available, invokedAt, answeredAt }] : [],
+  )
 
   const acknowledgedLost = [...all].flatMap(([key, attempts]) => {
     const told = new Set(attempts.flatMap(({ answer }) => (answer._tag === "placed" ? [answer.orderId] : [])))
@@ -114,7 +122,7 @@ export const reconcile = Effect.fnUntraced(function* (fault: string, crowd: Crow
     }),
     ...open.flatMap(({ key }) => checkSettled(key, settled.get(key), before.get(key)?.[0])),
     ...crowd.attempts.flatMap(({ answer }) => (answer._tag === "strange" ? [`${answer.status}: ${answer.body}`] : [])),
-    ...checkStock(crowd.market, [...stored.values()].flat(), yield* stockLeft(crowd.market)),
+    ...checkStock(crowd.market, [...stored.values()].flat(), left),
   ]
   const keysThere = (attempts: ReadonlyArray<Attempt>, rows: ReadonlyMap<string, unknown>) =>
     new Set(attempts.flatMap(({ key }) => (rows.has(key) ? [key] : []))).size
@@ -132,7 +140,7 @@ export const reconcile = Effect.fnUntraced(function* (fault: string, crowd: Crow
     acknowledgedLost: acknowledgedLost.length,
     ghosts: new Set(ghosts).size,
   }
-  return { row, contradictions } satisfies Reconciled
+  return { row, contradictions, readings } satisfies Reconciled
 })
 
 /** Whose outcome was open is told of the order that was there, or of one that was placed now, or that there is none. */
@@ -163,30 +171,4 @@ const checkStock = (
       ? []
       : [`of ${units} units ${left} should be left: ${JSON.stringify(found)}`]
   })
-}
-
-/** What the crowd saw of one product. */
-export const historyOf = (attempts: ReadonlyArray<Attempt>, productId: string): ReadonlyArray<OrderRecord> =>
-  attempts.flatMap(({ answer, answeredAtMillis, invokedAtMillis, key, lines }) => {
-    const line = lines.find((each) => each.productId === productId)
-    const answered = partAnswerOf(answer, productId)
-    if (line === undefined || answered === null) return []
-    const { quantity } = line
-    return [{ key, productId, quantity, invokedAtMillis, answeredAtMillis, answer: answered, isPart: lines.length > 1 }]
-  })
-
-const partAnswerOf = (answer: OrderAnswer, productId: string): PartAnswer | null => {
-  switch (answer._tag) {
-    case "strange":
-      return null
-    case "out_of_stock": {
-      const available = answer.available.get(productId)
-      // Another part was refused, so nothing happened to this one.
-      return available === undefined
-        ? { _tag: "busy" }
-        : { _tag: "out_of_stock", available, isRetryable: answer.isRetryable }
-    }
-    default:
-      return answer
-  }
 }

@@ -3,25 +3,24 @@ import { Context, Effect, Layer } from "effect"
 import { until } from "../process/serviceProcess.ts"
 import { redisIsMissing, type RedisServer, redisServer } from "../redis/redisServer.ts"
 import { isPlaced, isTold } from "./crowd.ts"
-import { slowLink, type SlowLink } from "./slowLink.ts"
-import { Stage, stageWith } from "./stage.ts"
+import { type FrailLink, frailLink } from "./frailLink.ts"
+import { Stage, stageIn } from "./stage.ts"
 import { trial } from "./trial.ts"
 
-class Redis extends Context.Service<Redis, RedisServer & { readonly link: SlowLink }>()("hedonify/test/faults/Redis") {
+class Redis extends Context.Service<Redis, RedisServer & { readonly link: FrailLink }>()("hedonify/test/faults/Redis") {
   static readonly layer = Layer.effect(
     Redis,
     Effect.gen(function* () {
       const server = yield* redisServer
-      return { ...server, link: yield* slowLink(Number(new URL(server.url).port)) }
+      return { ...server, link: yield* frailLink(Number(new URL(server.url).port)) }
     }),
   )
 }
 
 /** Limits that nobody reaches, so that every order asks Redis. */
-const stage = stageWith(
+const stage = stageIn(
   Effect.map(Redis, ({ link }) => ({
-    REDIS_URL: `redis://127.0.0.1:${link.port}`,
-    HEDONIFY_ORDERS_PER_SECOND: "1000000",
+    settings: { REDIS_URL: `redis://127.0.0.1:${link.port}`, HEDONIFY_ORDERS_PER_SECOND: "1000000" },
   })),
 ).pipe(Layer.provideMerge(Redis.layer))
 

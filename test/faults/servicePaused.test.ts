@@ -1,8 +1,9 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { readiness, runCommand, type Service, until } from "../process/serviceProcess.ts"
+import { DatabaseLink, stageBehindLink } from "./databaseLink.ts"
 import { type Attempt, isPlaced, isTold } from "./crowd.ts"
-import { orderDeadlineMillis, Stage, stage } from "./stage.ts"
+import { orderDeadlineMillis, Stage } from "./stage.ts"
 import { trial } from "./trial.ts"
 
 const anotherServes =
@@ -10,7 +11,7 @@ const anotherServes =
 
 const signal = ({ child }: Service, name: NodeJS.Signals) => Effect.sync(() => void child.kill(name))
 
-layer(stage, { excludeTestServices: true, timeout: "120 seconds" })("a service that stands still", (it) => {
+layer(stageBehindLink, { excludeTestServices: true, timeout: "120 seconds" })("a service that stands still", (it) => {
   it.effect("longer than its deadlines, keeps its shards from a second process, which says so, and goes on", () =>
     trial("service paused (SIGSTOP) while another wants to start", (crowd) =>
       Effect.gen(function* () {
@@ -32,9 +33,10 @@ layer(stage, { excludeTestServices: true, timeout: "120 seconds" })("a service t
     ),
   )
 
-  it.effect("loses its shards to another when its session is gone, and wakes to answer nobody wrongly", () =>
+  it.effect("loses its shards to another without hearing of it, and wakes to answer nobody wrongly", () =>
     Effect.gen(function* () {
-      const { bringBack, database, postgres, service, start } = yield* Stage
+      const { bringBack, service, start } = yield* Stage
+      const link = yield* DatabaseLink
       const first = service()
       const isAsked = ({ url }: Attempt) => url === first.url
       yield* trial(
@@ -42,14 +44,7 @@ layer(stage, { excludeTestServices: true, timeout: "120 seconds" })("a service t
         (crowd) =>
           Effect.gen(function* () {
             yield* signal(first, "SIGSTOP")
-            const second = yield* Effect.gen(function* () {
-              // The lock of its shards goes with this session; those of its writers stay, and may still commit.
-              yield* until(
-                "its session is gone",
-                Effect.map(postgres.terminate(database, "hedonify owner"), (sessions) => sessions === 0),
-              )
-              return yield* start
-            }).pipe(Effect.ensuring(signal(first, "SIGCONT")))
+            const second = yield* Effect.andThen(link.forget, start).pipe(Effect.ensuring(signal(first, "SIGCONT")))
             const replacedAtMillis = performance.now()
             yield* crowd.after(24, (attempt) => isAsked(attempt) && isTold("busy", "unknown")(attempt))
             yield* crowd.after(24, (attempt) => !isAsked(attempt) && isPlaced(attempt))

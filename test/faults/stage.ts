@@ -45,7 +45,14 @@ export class Stage extends Context.Service<Stage, StageShape>()("hedonify/test/f
 
 const secret = () => randomBytes(24).toString("hex")
 
-const makeStage = Effect.fnUntraced(function* (more: Readonly<Record<string, string>>) {
+interface Surroundings {
+  /** Settings beside the ones of every stage. */
+  readonly settings?: Readonly<Record<string, string>>
+  /** Where the service finds PostgreSQL, if not at the server's own port. */
+  readonly databasePort?: number
+}
+
+const makeStage = Effect.fnUntraced(function* ({ databasePort, settings: more }: Surroundings) {
   const postgres = postgresServer()
   yield* postgres.ensureRunning
   yield* Effect.addFinalizer(() => Effect.orDie(postgres.ensureRunning))
@@ -59,7 +66,7 @@ const makeStage = Effect.fnUntraced(function* (more: Readonly<Record<string, str
   const adminEmail = "admin@faults.example"
   const options: Options = {
     settings: {
-      DATABASE_URL: postgres.url(database),
+      DATABASE_URL: postgres.url(database, databasePort),
       HEDONIFY_DEMO: "off",
       HEDONIFY_ADMIN_EMAIL: adminEmail,
       HEDONIFY_ADMIN_PASSWORD: adminPassword,
@@ -99,11 +106,10 @@ const makeStage = Effect.fnUntraced(function* (more: Readonly<Record<string, str
   })
 })
 
-/** With these settings beside the ones of every stage. */
-export const stageWith = <E, R>(more: Effect.Effect<Readonly<Record<string, string>>, E, R>) =>
-  Layer.effect(Stage, Effect.flatMap(more, makeStage)).pipe(Layer.provideMerge(NodeServices.layer), Layer.orDie)
+export const stageIn = <E, R>(surroundings: Effect.Effect<Surroundings, E, R>) =>
+  Layer.effect(Stage, Effect.flatMap(surroundings, makeStage)).pipe(Layer.provideMerge(NodeServices.layer), Layer.orDie)
 
-export const stage = stageWith(Effect.succeed({}))
+export const stage = stageIn(Effect.succeed({}))
 
 /** Until the service that serves says that nothing is missing. */
 export const untilReady = Effect.gen(function* () {

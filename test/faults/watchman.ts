@@ -72,6 +72,6 @@ const endAll = async (roundsLeft: number): Promise<void> => {
 await endAll(endingMaxRounds)
 const mounted = mounts()
 for (const path of mounted) execFileSync("umount", ["--lazy", path])
-rmSync(folder, { recursive: true, force: true })
+if (process.env["KEEP"] === undefined) rmSync(folder, { recursive: true, force: true })
 for (const name of [...names, ...mounted]) console.error(`Left behind by the faults, and ended: ${name}`)
 process.exitCode = names.length + mounted.length > 0 ? 1 : 0
