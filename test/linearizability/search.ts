@@ -17,13 +17,14 @@
  * and on from there with chance in the order of its choices, twice as far and twice as long each time; what is known to
  * have failed stays known.
  *
- * Tried and lost, on histories of correct counters (300 of up to 4,000 operations, up to 80 % of them looks, half of
- * the rest gives, a tenth of the answers lost; and where 60 % of 20,000 are looks):
- * - to fill a gap with numbers near those that are due first: 20,000 undecided after 1,000,000 states, where the fewest
- *   operations, which leave the small ones for the next gap, take 8,800;
- * - plain backtracking: 15 of the 300 undecided, and one in 20,000 small histories; going back with chance: 12 and none;
- * - starting all over instead of going back some way: 13 of the 300, and histories of 20,000 never end;
- * - lost orders and asides as groups of equal standing: 12 of the 300, and 6 where setting aside comes first.
+ * Tried and lost, on what correct counters answered (H: 300 hard histories of up to 4,000 operations, up to 80 % of them
+ * looks, half of the rest gives, a tenth of the answers lost; undecided means after 1,000,000 states):
+ * - to fill a gap with numbers near those that are due first: undecided where 60 % of 20,000 requests are looks; with the
+ *   fewest operations, which leave the small ones for the next gap, 8,800 states;
+ * - plain backtracking: 15 of H undecided, and 1 of 20,000 small ones; going back with chance: 12, and none;
+ * - starting all over instead of going back some way: 13 of H, and two mixed rushes of 20,000 that take 42,000 states;
+ * - lost orders and asides as groups of equal standing: 12 of H; with setting aside first: 7; and where an optional
+ *   operation and its opposite do not happen in one step: 6, which is where it stands.
  */
 import { Chance } from "../simulation/chance.ts"
 import { Configuration } from "./configuration.ts"

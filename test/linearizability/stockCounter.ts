@@ -17,7 +17,7 @@ import { impossibleAlone } from "./relaxations.ts"
 import { search } from "./search.ts"
 import type { StockHistory, Verdict } from "./stockHistory.ts"
 
-/** How much one search may do before it gives up: about two seconds on one core of 2020. */
+/** How much one search may do before it gives up: 1 to 6 seconds were measured for it, on a core shared with others. */
 export const visitedStatesMaxDefault = 1_000_000
 
 export const checkStock = (history: StockHistory, visitedStatesMax = visitedStatesMaxDefault): Verdict => {
