@@ -10,7 +10,7 @@
 import { answeredAtOf, earliestAnswer, earliestCall, earliestExpiry, grouped, orderIdOf } from "./answers.ts"
 import { addEndings, type KnownOrder } from "./endingsOfOrders.ts"
 import type { OrderAttempt, OrderHistory } from "./orderHistory.ts"
-import { heldUnitsOf, linesName, spansShards, unitsOf } from "./orderLines.ts"
+import { heldUnitsOf, linesName, unitsOf } from "./orderLines.ts"
 import { ProductOperations } from "./productOperations.ts"
 
 export interface Operations {
@@ -65,7 +65,7 @@ const addKey = (history: OrderHistory, attempts: ReadonlyArray<OrderAttempt>, si
     ({ answer }) => answer.kind === "refused" && answer.code !== "idempotency_key_reused",
   )
   // A refusal found no order under the key, so that whatever took units under it did so later.
-  const absentAt = Math.max(-Infinity, ...refusals.map((attempt) => runsFrom(history, attempts, attempt)))
+  const absentAt = Math.max(-Infinity, ...refusals.map(({ invokedAt }) => invokedAt))
 
   let placedAt = Infinity
   const creators = new Set<OrderAttempt>()
@@ -94,7 +94,7 @@ const addKey = (history: OrderHistory, attempts: ReadonlyArray<OrderAttempt>, si
   if (placements.length > 1) broken.push(`${name} became ${placements.length} orders.`)
   if (placements.length === 0) addLost(history, attempts, absentAt, creators, name, sinks)
   for (const attempt of attempts) {
-    addReadings(history, attempts, attempt, name, sinks)
+    addReadings(attempt, name, sinks)
     if (creators.has(attempt) || attempt.invokedAt > placedAt) continue
     for (const [productId, quantity] of heldUnitsOf(history, attempt.lines)) {
       products.addAside(productId, {
@@ -136,35 +136,17 @@ const addLost = (
   }
 }
 
-const addReadings = (
-  history: OrderHistory,
-  attempts: ReadonlyArray<OrderAttempt>,
-  attempt: OrderAttempt,
-  name: string,
-  { broken, products }: Sinks,
-): void => {
+/** A retry may join a run of the same request that is under way; what it hears was decided after it came, all the same. */
+const addReadings = (attempt: OrderAttempt, name: string, { broken, products }: Sinks): void => {
   const { answer } = attempt
   if (answer.kind !== "refused") return
-  const interval = { invokedAt: runsFrom(history, attempts, attempt), answeredAt: answeredAtOf(attempt) }
+  const interval = { invokedAt: attempt.invokedAt, answeredAt: answeredAtOf(attempt) }
   for (const { available, productId, requested } of answer.lines ?? []) {
     const label = `the refusal of ${name}, ${available} left of ${requested} wanted`
     products.add(productId, { kind: "reading", available, ...interval, label })
     if (available >= requested)
       broken.push(`${name} was refused ${requested} of ${productId} while ${available} were left.`)
   }
-}
-
-/**
- * From when on what an attempt was answered may have been decided: an order over several shards joins a run of the same
- * request that is still under way, and that run may have begun with an earlier attempt.
- */
-const runsFrom = (history: OrderHistory, attempts: ReadonlyArray<OrderAttempt>, attempt: OrderAttempt): number => {
-  if (!spansShards(history, attempt.lines)) return attempt.invokedAt
-  const joinable = attempts.filter((other) => {
-    const isOver = other.answer.kind !== "unknown" && answeredAtOf(other) < attempt.invokedAt
-    return !isOver && linesName(other.lines) === linesName(attempt.lines)
-  })
-  return Math.min(attempt.invokedAt, earliestCall(joinable))
 }
 
 /**
