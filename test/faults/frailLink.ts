@@ -15,6 +15,8 @@ export interface FrailLink {
   readonly cut: (opening: string) => Effect.Effect<number>
   /** Forgets every connection there is; the far end is told that it is over, the near one nothing. */
   readonly forget: Effect.Effect<void>
+  /** Tells the near ends of what was forgotten, as a firewall or the keep-alive of TCP does in the end. */
+  readonly reset: Effect.Effect<void>
 }
 
 interface Connection {
@@ -83,6 +85,9 @@ export const frailLink = (targetPort: number) =>
           connection.isForgotten = true
           connection.far.end()
         }
+      }),
+      reset: Effect.sync(() => {
+        for (const { isForgotten, near } of connections) if (isForgotten) near.destroy()
       }),
     } satisfies FrailLink
   })

@@ -27,6 +27,8 @@ layer(stageBehindLink, { excludeTestServices: true, timeout: "120 seconds" })("a
           yield* link.forget
           yield* crowd.after(60, isPlaced)
         }
+        // What lies idle would not be missed until it is used, and nobody could tell it from a leak.
+        yield* link.reset
       }),
     ),
   )

@@ -60,6 +60,7 @@ layer(stageBehindLink, { excludeTestServices: true, timeout: "120 seconds" })("a
             second.child.kill("SIGTERM")
             const { exitCode } = yield* second.ended
             assert.strictEqual(exitCode, 0)
+            yield* link.reset
             bringBack(first)
           }),
         { doorOf: (buyer) => (buyer % 8 < 2 ? first : service()) },
