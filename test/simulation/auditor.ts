@@ -7,7 +7,7 @@
  * forbid tomorrow's.
  */
 import assert from "node:assert/strict"
-import { sweepIntervalMillis } from "../../src/domain/bounds.ts"
+import { holdTtlMillis, sweepIntervalMillis } from "../../src/domain/bounds.ts"
 import type { Command, PricedLine } from "../../src/domain/commands.ts"
 import type { OrderId, Shard } from "../../src/domain/ids.ts"
 import type { MemoryDatabase } from "../../src/inventory/memory/MemoryShardStore.ts"
@@ -214,6 +214,12 @@ export class Auditor {
         )
       default:
     }
+  }
+
+  /** Without faults nobody who was answered since `calmMillis` has left a hold behind. */
+  whenCalm(calmMillis: number): void {
+    const left = this.#database.tables.holds.all().filter((row) => row.expiresAtMillis >= calmMillis + holdTtlMillis)
+    assert.strictEqual(left.length, 0, `a request was answered, and still holds ${left[0]?.productId}`)
   }
 
   /** When faults have ended, everybody has an answer and the sweeper had passed by `sweptMillis`. */

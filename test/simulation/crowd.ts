@@ -23,12 +23,16 @@ export interface Place {
   readonly auditor: Auditor
   /** Those that can be asked; there may be none for a while. */
   readonly nodes: ReadonlyArray<Node>
+  /** Whom a balancer sends everybody to, as long as it is there; null where everybody goes where they like. */
+  balanced: Node | null
   readonly judged: (check: () => void) => void
   readonly story: Story
 }
 
-const nodeFor = ({ nodes }: Place, wantsSecond: boolean): Node | undefined =>
-  (wantsSecond ? nodes[1] : undefined) ?? nodes[0]
+const nodeFor = ({ balanced, nodes }: Place, wantsSecond: boolean): Node | undefined => {
+  if (balanced !== null && nodes.includes(balanced)) return balanced
+  return (wantsSecond ? nodes[1] : undefined) ?? nodes[0]
+}
 
 export const knownBy = ({ tables }: MemoryDatabase, caller: string, key: string): Known | null => {
   const known = tables.orderKeys.get(`${caller}/${key}`)

@@ -11,6 +11,7 @@ import type { Command, PricedLine, Release, Reserve } from "../../src/domain/com
 import type { OrderId, ProductId, Shard } from "../../src/domain/ids.ts"
 import type { MemoryDatabase } from "../../src/inventory/memory/MemoryShardStore.ts"
 import {
+  type BatchEvent,
   type CartRow,
   customerOf,
   holdKey,
@@ -57,6 +58,8 @@ export class Ledger {
   readonly effective = new Set<Submission>()
   /** The version that each edit left its product at. */
   readonly versions = new Map<Submission, number>()
+  /** What was under holds, by product, from each moment on at which it changed. */
+  readonly held: Array<{ readonly atMillis: number; readonly units: ReadonlyMap<ProductId, number> }> = []
   readonly #values: Map<string, number>
   readonly #soldCarts = new Set<string>()
   readonly #database: MemoryDatabase
@@ -130,12 +133,44 @@ export class Ledger {
       assert.strictEqual(by, moved.get(stockCount(productId)) ?? 0, `batch ${row.batch} moved other stock than it says`)
     }
     for (const step of applied.steps) this.#follow(step, row.committedAtMillis)
+    const events = row.events.map(nameOfEvent).toSorted()
+    const expected = applied.steps.flatMap(({ submission }) => this.#eventsOf(submission)).toSorted()
+    assert.deepStrictEqual(events, expected, `batch ${row.batch} tells of other events than its own`)
     for (const product of tables.products.all()) {
       for (const [name, value] of factsOf(product)) {
         assert.strictEqual(value, this.#values.get(name), `batch ${row.batch} made other edits than it says: ${name}`)
       }
     }
+    this.#noteHeld(row.committedAtMillis)
     this.batches.push({ shard, batch: row.batch, epoch: row.epoch, atMillis: row.committedAtMillis, ...applied })
+  }
+
+  /** What the log has to tell of a command that took effect. */
+  #eventsOf(submission: Submission): ReadonlyArray<string> {
+    const { command } = submission
+    switch (command._tag) {
+      case "Reserve":
+        return [`order.reserved ${command.orderId}`]
+      case "Cancel":
+        return [`order.cancelled ${command.orderId}`]
+      case "Expire":
+        return [`order.expired ${command.orderId}`]
+      case "Restock":
+        return [`stock.moved ${command.movementId}`]
+      case "Amend":
+        return [`product.amended ${command.productId} ${this.versions.get(submission)}`]
+      default:
+        return []
+    }
+  }
+
+  /** Units under holds change with many a batch; what a refusal says of them is looked up here. */
+  #noteHeld(atMillis: number): void {
+    const held = new Map<ProductId, number>()
+    for (const { productId, quantity } of this.#database.tables.holds.all()) {
+      held.set(productId, (held.get(productId) ?? 0) + quantity)
+    }
+    this.held.push({ atMillis, units: held })
   }
 
   /** One command after the other: each finds what those ahead of it left, as if it were alone. */
@@ -176,7 +211,7 @@ export class Ledger {
         isSurprise = true
         continue
       }
-      const lines = this.#soldAtHome(command, write.shard, before)
+      const lines = this.#soldAtHome(command, write.shard, before, atMillis)
       step(command, moves(lines, command.customer, -1), { customer: command.customer, lines })
     }
     for (const { command, lines: wanted } of write.holds) {
@@ -216,7 +251,7 @@ export class Ledger {
   }
 
   /** An order's lines of this shard; those of others were held for it at the price it pays, and its cart was its own. */
-  #soldAtHome(command: Reserve, shard: Shard, before: Before): ReadonlyArray<PricedLine> {
+  #soldAtHome(command: Reserve, shard: Shard, before: Before, atMillis: number): ReadonlyArray<PricedLine> {
     const { tables } = this.#database
     const lines = tables.linesOf(command.orderId)
     const isHome = ({ productId }: PricedLine): boolean => tables.products.get(productId)?.shard === shard
@@ -226,10 +261,11 @@ export class Ledger {
       const key = holdKey(part.shard, { ...command, fingerprint: part.fingerprint }, productId)
       const row = before.holds.get(key)
       assert.deepStrictEqual(
-        [row?.quantity, row?.unitPrice],
-        [quantity, unitPrice],
-        "a held line is sold as it was held",
+        [row?.quantity, row?.unitPrice, row?.attempt],
+        [quantity, unitPrice, part.attempt],
+        "a held line is sold as its own attempt held it",
       )
+      assert.ok((row?.expiresAtMillis ?? 0) > atMillis, "an order consumed a hold whose time was over")
       assert.strictEqual(tables.holds.get(key), undefined, "a hold outlived the order that consumed it")
     }
     if (command.cartVersion !== null) this.#cartSold(command, before)
@@ -324,6 +360,17 @@ const moves = (lines: Lines, customer: string, sign: 1 | -1): ReadonlyMap<string
 
 export const quantities = (lines: Lines) =>
   Object.fromEntries(lines.map((line) => [line.productId, line.quantity] as const))
+
+const nameOfEvent = (event: BatchEvent): string => {
+  switch (event.type) {
+    case "stock.moved":
+      return `${event.type} ${event.movementId}`
+    case "product.amended":
+      return `${event.type} ${event.productId} ${event.version}`
+    default:
+      return `${event.type} ${event.orderId}`
+  }
+}
 
 const numberName = (of: Pick<BatchWrite, "shard" | "epoch" | "batch">): string => `${of.shard}/${of.epoch}/${of.batch}`
 

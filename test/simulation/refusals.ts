@@ -6,6 +6,7 @@ import assert from "node:assert/strict"
 import type { Command } from "../../src/domain/commands.ts"
 import type { ProductId } from "../../src/domain/ids.ts"
 import type { Money } from "../../src/domain/money.ts"
+import type { LineShortage } from "../../src/domain/refusals.ts"
 import { factCount, stockCount, unitsCount } from "./counts.ts"
 import type { Submission } from "./history.ts"
 import type { Ledger } from "./ledger.ts"
@@ -30,11 +31,33 @@ export const checkRefusal = (submission: Submission, ledger: Ledger, circumstanc
       valuesOf(factCount("price", name), submission, ledger, circumstances),
     )
   }
+  if (answer?._tag === "Refused" && answer.refusal.code === "out_of_stock") {
+    checkShortage(submission, answer.refusal, ledger)
+  }
   for (const { count, isReason, said } of reasonsOf(submission, circumstances)) {
     assert.ok(isReason, `command ${number} was refused although ${said} of ${count} would do`)
     const values = valuesOf(count, submission, ledger, circumstances)
     assert.ok(values.includes(said), `command ${number} was told ${said} of ${count}`)
   }
+}
+
+/** The refusal is of what was asked for, and is `retryable` exactly where units under holds would have been enough. */
+const checkShortage = (
+  { answeredAtMillis, command, number, startedAtMillis }: Submission,
+  { lines, retryable }: { readonly lines: ReadonlyArray<LineShortage>; readonly retryable: boolean },
+  { held }: Ledger,
+): void => {
+  const since = held.findLastIndex(({ atMillis }) => atMillis < startedAtMillis)
+  const meanwhile = held.slice(Math.max(0, since)).filter(({ atMillis }) => atMillis <= answeredAtMillis)
+  const moments = since < 0 ? [{ units: new Map<ProductId, number>() }, ...meanwhile] : meanwhile
+  const wouldDo = lines.map(({ available, productId, requested }) => {
+    const wanted = "lines" in command ? command.lines.find((line) => line.productId === productId) : undefined
+    assert.ok(wanted !== undefined && "quantity" in wanted, `command ${number} was refused what it did not ask for`)
+    assert.strictEqual(requested, wanted.quantity, `command ${number} was told that it asked for something else`)
+    return new Set(moments.map(({ units }) => available + (units.get(productId) ?? 0) >= requested))
+  })
+  const may = retryable ? wouldDo.every((ways) => ways.has(true)) : wouldDo.some((ways) => ways.has(false))
+  assert.ok(may, `command ${number} was told ${retryable ? "to try again" : "not to try again"}, and why not is not so`)
 }
 
 /** The total that was said is that of prices which the lines had. */

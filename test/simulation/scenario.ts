@@ -14,12 +14,13 @@ import { type Climate, drawClimate, faultKinds } from "./weather.ts"
 /** Alone, beside a process that takes shards over, beside one that forwards everything to the first, or killed. */
 type Company = "none" | "rival" | "forwarder" | "restart"
 
-/** What befalls the node at this place of the list, after so many steps of the run. */
+/** What befalls the node at this place of the list, so many steps after a moment of the run. */
 export interface Incident {
   readonly what: "killed" | "paused" | "takeover"
-  readonly atStep: number
+  readonly atMillis: number
+  readonly stepsLater: number
   readonly nodeAt: number
-  /** How long it is paused, or until another one is there. */
+  /** How long it is paused, perhaps beyond the life of a hold, or until another one is there. */
   readonly millis: number
 }
 
@@ -32,6 +33,8 @@ export interface Scenario {
   readonly company: Company
   readonly incidents: ReadonlyArray<Incident>
   readonly settings: InventorySettings
+  /** Whether clients are sent to whoever took the shards over last. */
+  readonly isBalanced: boolean
   readonly yieldChance: number
   readonly stallChance: number
   /** When the node is told to stop; null where it goes on. */
@@ -43,9 +46,10 @@ export const startMillis = 1_000_000
 
 const drawIncident = (chance: Chance, what: Incident["what"]): Incident => ({
   what,
-  atStep: chance.pick([chance.between(1, 150), chance.between(1, 1_500)]),
+  atMillis: chance.pick([0, chance.between(0, 200), chance.between(0, 1_000), chance.between(0, 3_000)]),
+  stepsLater: chance.pick([chance.between(1, 30), chance.between(1, 300)]),
   nodeAt: chance.below(2),
-  millis: what === "paused" ? chance.pick([30, 700, 3_000, 9_000]) : chance.pick([0, 20, 700]),
+  millis: what === "paused" ? chance.pick([30, 700, 3_000, 9_000, 40_000]) : chance.pick([0, 20, 700]),
 })
 
 const drawIncidents = (chance: Chance, company: Company): ReadonlyArray<Incident> => {
@@ -87,6 +91,7 @@ export const drawScenario = (seed: number, schedule = 0): Scenario => {
       batchSizeMax: swarm.pick([1, 5, 64, 64]),
       lingerMillis: swarm.pick([0, 0, 0, 10]),
     },
+    isBalanced: company === "rival" && swarm.happens(0.5),
     yieldChance,
     stallChance,
     drainedAfterMillis: isAlone && swarm.happens(0.25) ? swarm.between(0, 1_500) : null,

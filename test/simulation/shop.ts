@@ -289,7 +289,7 @@ export const drawShop = (chance: Chance, startMillis: number): Shop => {
       return doubled(chance, visit, visit.wish.lines.length > 1 ? 0.7 : 0.35)
     }).flat(),
     deliveries: some(chance.below(5), (number) => drawDelivery(chance, day, number)),
-    regrets: some(chance.pick([0, 2, 8]), () => drawRegret(chance, day)),
+    regrets: some(chance.pick([0, 3, 10]), () => drawRegret(chance, day)),
     edits: some(chance.pick([0, 1, 3, 7, 14]), () => drawEdit(chance, day, drawChange)),
     tabs: some(chance.pick([0, 0, 5, 12]), (number) => {
       const tab = drawTab(chance, day, number)

@@ -118,7 +118,17 @@ export const run = (scenario: Scenario, modules: Modules = realModules, story = 
   })
   story.begins(scenario, () => runtime.nowMillis)
   const seen = new Map<string, number>()
-  const place = { chance: new Chance(seed, 5), runtime, database, history, auditor, judged, story, nodes: [] }
+  const place = {
+    chance: new Chance(seed, 5),
+    runtime,
+    database,
+    history,
+    auditor,
+    judged,
+    story,
+    nodes: [],
+    balanced: null,
+  }
   const world: World = { ...place, scenario, weather, ledger, all, modules, seen }
   try {
     const exit = runtime.run(Effect.provide(Effect.scoped(wholeRun(world)), silence), () => {
@@ -166,7 +176,9 @@ const wholeRun = Effect.fnUntraced(function* (world: World): Effect.fn.Return<vo
   if (drainedAfterMillis !== null) return
 
   if (company === "rival") yield* takeOver(world, nodes.at(-1) ?? (yield* start(world)))
+  const calmMillis = runtime.nowMillis
   for (const visit of shop.visits) yield* visiting(world, calmly(visit))
+  if (hasRoom(scenario)) judged(() => auditor.whenCalm(calmMillis))
   yield* settling(world)
   const sweptMillis = runtime.nowMillis
   yield* Effect.forEach(nodes, (node) => drain(world, node), { discard: true })
@@ -231,6 +243,9 @@ const start = Effect.fnUntraced(function* (world: World): Effect.fn.Return<Node,
   return node
 })
 
+/** Whether a release finds room in its mailbox, and its caller the time to wait for it. */
+const hasRoom = ({ settings, stallChance }: Scenario): boolean => settings.mailboxSize > 1 && stallChance === 0
+
 /** The same wish again, by somebody who waits. */
 const calmly = (visit: Visit): Visit => ({
   ...visit,
@@ -246,7 +261,9 @@ const delivering = Effect.fnUntraced(function* ({ chance, database }: World) {
   yield* database.deliverLate
 })
 
-const takeOver = Effect.fnUntraced(function* ({ database, scenario, story }: World, node: Node) {
+const takeOver = Effect.fnUntraced(function* (world: World, node: Node) {
+  const { database, scenario, story } = world
+  if (scenario.isBalanced) world.balanced = node
   const leases = new Map<Shard, Lease>()
   for (let shard = 0; shard < scenario.shop.shards; shard++) leases.set(shard, database.acquire(shard, node.name))
   story.tell(`${node.name} takes the shards over`)
@@ -254,15 +271,16 @@ const takeOver = Effect.fnUntraced(function* ({ database, scenario, story }: Wor
   node.process.deliver(() => node.inventory.grant(leases))
 })
 
-/** Waits for its step, and befalls whoever is there then. */
+/** Waits for its moment and its step, and befalls whoever is there then. */
 const befalling = Effect.fnUntraced(function* (
   world: World,
-  { atStep, millis, nodeAt, what }: Incident,
+  { atMillis, millis, nodeAt, stepsLater, what }: Incident,
 ): Effect.fn.Return<void, never, Scope.Scope> {
   const { nodes, runtime, scenario, seen, story, weather } = world
   const happened = Latch.makeUnsafe(false)
   let struck: Node | undefined
-  runtime.atStep(atStep, () => {
+  yield* Effect.sleep(atMillis)
+  runtime.atStep(runtime.steps + stepsLater, () => {
     struck = weather.isOver ? undefined : (nodes[nodeAt] ?? nodes[0])
     runtime.world.deliver(() => happened.openUnsafe())
     if (struck === undefined || what === "takeover") return

@@ -46,7 +46,7 @@ export const drawClimate = (chance: Chance): Climate => {
     answerLost: some(),
     appliedLate: some(),
     rejected: some(),
-    defect: some() / 4,
+    defect: some() / 2,
     unreachable: some(),
     hangs: some() / 4,
     messageLost: some(),
