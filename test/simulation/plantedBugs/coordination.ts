@@ -195,4 +195,13 @@ export const coordinationBugs: ReadonlyArray<PlantedBug> = [
       ),
     ],
   },
+  {
+    name: "what a refused order held left to the sweeper",
+    patches: [
+      inCoordinator(
+        `    if (outcome._tag !== "Accepted") {\n      yield* letGo\n`,
+        `    if (outcome._tag !== "Accepted") {\n`,
+      ),
+    ],
+  },
 ]

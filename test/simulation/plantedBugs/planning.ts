@@ -118,4 +118,22 @@ export const planningBugs: ReadonlyArray<PlantedBug> = [
     name: "what a return brings not waited for by the order behind it",
     patches: [inPlanner("      draft.gains.add(command.productId)\n", "")],
   },
+  {
+    name: "sold out told to try again whether or not holds are in the way",
+    patches: [
+      inPlanOrders(
+        "const retryable = short.every((line) =>",
+        "const retryable = short.some((line) => line.requested > 0 ||",
+      ),
+    ],
+  },
+  {
+    name: "sold out never told to try again",
+    patches: [
+      inPlanOrders(
+        "const retryable = short.every((line) =>",
+        "const retryable = short.every((line) => line.requested < 0 &&",
+      ),
+    ],
+  },
 ]

@@ -295,4 +295,23 @@ export const statementBugs: ReadonlyArray<PlantedBug> = [
       ),
     ],
   },
+  {
+    name: "another attempt's hold consumed",
+    patches: [
+      inCommit("row.attempt === part.attempt && row.expiresAtMillis > atMillis", "row.expiresAtMillis > atMillis"),
+    ],
+  },
+  {
+    name: "an order told in the log that was not placed",
+    patches: [
+      inCommit(
+        `...placed.map((orderId) => ({ type: "order.reserved", orderId }) as const),`,
+        `...write.orders.map(({ command }) => ({ type: "order.reserved", orderId: command.orderId }) as const),`,
+      ),
+    ],
+  },
+  {
+    name: "a movement missing in the log",
+    patches: [inCommit(`...moved.map((movementId) => ({ type: "stock.moved", movementId }) as const),`, "")],
+  },
 ]
