@@ -59,6 +59,27 @@ layer(testServer, { excludeTestServices: true })("documents and health", (it) =>
     }),
   )
 
+  it.effect("the OpenAPI document says what text has to look like and which fields an edit refuses", () =>
+    Effect.gen(function* () {
+      const { schemas } = JSON.parse((yield* call("/openapi.json")).text).components
+      const { name } = schemas.SignUp.properties
+      const namePattern = new RegExp(name.pattern, "u")
+      for (const fits of ["Someone", "\u{1f600}", "it's; 100%"]) assert.match(fits, namePattern)
+      for (const misfit of ["a\u0000b", "line\nbreak", "\u0085", "\ud800"]) assert.notMatch(misfit, namePattern)
+      const description = new RegExp(schemas.CreateProduct.properties.description.pattern, "u")
+      assert.match("two\nlines", description)
+      assert.notMatch("a\u0000b", description)
+      assert.strictEqual(schemas.BatchedOrder.properties.idempotencyKey.pattern, "^[\\x20-\\x7e]{1,255}$")
+      assert.include(JSON.stringify(schemas.SignUp.properties.email), "@")
+      const [saleStart] = schemas.CreateProduct.properties.saleStartsAt.anyOf
+      assert.strictEqual(saleStart.format, "date-time")
+      assert.match("2026-11-26T08:00:00.000Z", new RegExp(saleStart.pattern, "u"))
+      for (const field of ["stock", "stocked", "available", "stockGroup", "merchantId"]) {
+        assert.deepStrictEqual(schemas.AmendProduct.properties[field].not, {})
+      }
+    }),
+  )
+
   it.effect("the docs page needs nothing from elsewhere", () =>
     Effect.gen(function* () {
       const answer = yield* call("/docs")

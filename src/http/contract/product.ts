@@ -41,11 +41,14 @@ const isTime = (text: string): boolean => {
 }
 
 export const SaleStart = Schema.String.check(
-  Schema.isPattern(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/, {
+  Schema.isPattern(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/u, {
     message: "must be an RFC 3339 time with its offset",
   }),
-  Schema.makeFilter<string>(isTime, { message: "must be a time that exists" }),
-).annotate({ format: "date-time" })
+  Schema.makeFilter<string>(isTime, {
+    message: "must be a time that exists",
+    toJsonSchema: () => [{ format: "date-time" }, true],
+  }),
+)
 
 export const CreateProduct = Schema.Struct({
   name: Name,
@@ -65,7 +68,7 @@ export const CreateProduct = Schema.Struct({
 
 /** What cannot be edited is refused rather than left unread: whoever sends it means something by it. */
 const fixed = (message: string) =>
-  Schema.optionalKey(Schema.Unknown.check(Schema.makeFilter(() => message))).annotateKey({ description: message })
+  Schema.optionalKey(Schema.Never.annotate({ message })).annotateKey({ description: message })
 
 const movesByMovements = "cannot be edited: stock moves by POST /v1/products/{id}/stock-movements"
 

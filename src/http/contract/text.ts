@@ -29,7 +29,11 @@ const characterCount = (text: string): number => {
   return count
 }
 
-const textFilter = (minLength: number, maxLength: number, forbidden: RegExp) =>
+/** What a document can say of the two: neither control characters nor lone surrogates, in a form that others read. */
+const oneLinePattern = "^[^\\p{Cc}\\p{Cs}]*$"
+const prosePattern = "^([^\\p{Cc}\\p{Cs}]|[\\t\\n\\r])*$"
+
+const textFilter = (minLength: number, maxLength: number, forbidden = controlCharacter, pattern = oneLinePattern) =>
   Schema.makeFilter<string>(
     (text) => {
       if (!text.isWellFormed()) return "must not contain lone surrogates"
@@ -39,37 +43,39 @@ const textFilter = (minLength: number, maxLength: number, forbidden: RegExp) =>
       if (minLength > 0 && text.trim() === "") return "must not be blank"
       return undefined
     },
-    { toJsonSchema: () => [{ minLength, maxLength }, true] },
+    { toJsonSchema: () => [{ minLength, maxLength, pattern }, true] },
   )
 
 /** One line of text: 1 to `maxLength` characters, none of them a control character. */
-export const lineOfText = (maxLength: number) => Schema.String.check(textFilter(1, maxLength, controlCharacter))
+export const lineOfText = (maxLength: number) => Schema.String.check(textFilter(1, maxLength))
 
 /** Text that may have several lines, or none. */
-export const prose = (maxLength: number) => Schema.String.check(textFilter(0, maxLength, controlCharacterInProse))
+export const prose = (maxLength: number) =>
+  Schema.String.check(textFilter(0, maxLength, controlCharacterInProse, prosePattern))
 
 export const Name = lineOfText(nameLengthMax)
 export const Description = prose(descriptionLengthMax)
 
 export const Email = Schema.String.check(
-  textFilter(3, emailLengthMax, controlCharacter),
-  Schema.isPattern(/^[^\s@]+@[^\s@]+$/, { message: "must be an e-mail address" }),
+  textFilter(3, emailLengthMax),
+  Schema.isPattern(/^[^\s@]+@[^\s@]+$/u, { message: "must be an e-mail address" }),
 )
 
-export const Password = Schema.String.check(textFilter(passwordLengthMin, passwordLengthMax, controlCharacter))
+export const Password = Schema.String.check(textFilter(passwordLengthMin, passwordLengthMax))
 
 /** For sign-in, where saying what a password must look like would help nobody: any text that can be compared. */
-export const AttemptedPassword = Schema.String.check(textFilter(0, passwordLengthMax, controlCharacter))
+export const AttemptedPassword = Schema.String.check(textFilter(0, passwordLengthMax))
 
 export const ImageUrl = Schema.String.check(
-  textFilter(1, imageUrlLengthMax, controlCharacter),
+  textFilter(1, imageUrlLengthMax),
   Schema.makeFilter<string>((text) => /^https?:\/\//.test(text) && URL.canParse(text), {
     message: "must be an http or https URL",
+    toJsonSchema: () => [{ format: "uri", pattern: "^https?://" }, true],
   }),
 )
 
 export const IdempotencyKey = Schema.String.check(
-  Schema.isPattern(new RegExp(`^[\\x20-\\x7e]{1,${idempotencyKeyLengthMax}}$`), {
+  Schema.isPattern(new RegExp(`^[\\x20-\\x7e]{1,${idempotencyKeyLengthMax}}$`, "u"), {
     message: `must have 1 to ${idempotencyKeyLengthMax} printable ASCII characters`,
   }),
 ).annotate({
