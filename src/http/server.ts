@@ -96,11 +96,14 @@ const drain = Effect.fnUntraced(function* (server: Server, drainMaxMillis: numbe
   yield* Fiber.interrupt(patience)
 })
 
+/** One resource, one path: whoever stands in front and decides by it sees the path that we see. */
+const exactPaths = { caseSensitive: true, ignoreDuplicateSlashes: false, ignoreTrailingSlash: false }
+
 const serve = Effect.gen(function* () {
   const configuration = yield* Configuration
   const readiness = yield* Readiness
   const { drained, httpServer } = yield* listen
-  const router = yield* HttpRouter.toHttpEffect(routes)
+  const router = yield* HttpRouter.toHttpEffect(routes).pipe(Effect.provideService(HttpRouter.RouterConfig, exactPaths))
   yield* httpServer
     .serve(router.pipe(withRequestId(readiness), withCors(configuration), withTrustedProxies(configuration)))
     .pipe(Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(bodySizeMaxBytes)))

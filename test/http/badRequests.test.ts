@@ -124,6 +124,16 @@ layer(testServer, { excludeTestServices: true })("requests that do not fit", (it
     }),
   )
 
+  it.effect("a path is its own letter by letter: no other case, no further slash", () =>
+    Effect.gen(function* () {
+      for (const path of ["/V1/products", "/v1/Products", "//v1/products", "/v1//products", "/v1/products/"]) {
+        assertProblem(yield* call(path), 404, "not_found")
+      }
+      assertProblem(yield* call("/v1/accounts/", { json: person }), 404, "not_found")
+      assert.strictEqual((yield* call("/v1/products")).status, 200)
+    }),
+  )
+
   it.effect("NUL bytes, lone surrogates and control characters in names are told apart from text", () =>
     Effect.gen(function* () {
       for (const name of [
