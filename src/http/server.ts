@@ -12,7 +12,7 @@ import { bodySizeMaxBytes } from "../domain/bounds.ts"
 import { cannotStart } from "../platform/CannotStart.ts"
 import { Configuration } from "../platform/Configuration.ts"
 import { authorizationLayer } from "./authorizationLayer.ts"
-import { answerBrokenRequest } from "./brokenRequests.ts"
+import { answerBrokenRequest, answerExpectation } from "./brokenRequests.ts"
 import { Api } from "./contract/Api.ts"
 import { withCors, withRequestId, withTrustedProxies } from "./edge.ts"
 import { accountsHandlers, sessionsHandlers } from "./handlers/accounts.ts"
@@ -55,9 +55,12 @@ const makeServer = (): Server => {
     requestTimeout: requestMaxMillis,
     headersTimeout: headersMaxMillis,
     keepAliveTimeout: keepAliveMillis,
+    // Asked for by `withRequestId`, whose answer is a problem.
+    requireHostHeader: false,
   })
   server.maxConnections = connectionsMax
   server.on("clientError", answerBrokenRequest)
+  server.on("checkExpectation", answerExpectation)
   return server
 }
 

@@ -187,6 +187,24 @@ layer(testServer, { excludeTestServices: true })("requests that do not fit", (it
     }),
   )
 
+  it.effect("a request that names no host, or expects what nobody does, gets a problem, too", () =>
+    Effect.gen(function* () {
+      const answers = [
+        [400, yield* sendBytes("GET /v1/products HTTP/1.1\r\n\r\n")],
+        [417, yield* sendBytes("GET /v1/products HTTP/1.1\r\nHost: x\r\nExpect: the-unexpected\r\n\r\n")],
+      ] as const
+      for (const [status, answer] of answers) {
+        assert.strictEqual(answer.status, status)
+        assert.match(answer.head, /application\/problem\+json/)
+        const problem = JSON.parse(answer.body)
+        assert.include(problem, { status, code: "malformed", retryable: false })
+        assert.include(answer.head.toLowerCase(), `x-request-id: ${problem.requestId}`)
+      }
+      // HTTP/1.0 knew no Host.
+      assert.strictEqual((yield* sendBytes("GET /v1/products HTTP/1.0\r\n\r\n")).status, 200)
+    }),
+  )
+
   it.effect("a request id of the caller's own comes back when it is sane", () =>
     Effect.gen(function* () {
       const own = yield* call("/health/live", { headers: { "x-request-id": "checkout-42" } })
