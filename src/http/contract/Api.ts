@@ -34,7 +34,8 @@ answers 201 with the order as it is now and \`Idempotency-Replayed: true\`.
 
 Every refusal is \`application/problem+json\` with a \`code\` to decide by, \`retryable\`, and the \`requestId\` that is also
 in the \`X-Request-Id\` header of every answer. Any path can also answer 404 \`not_found\`, 405 \`method_not_allowed\`,
-500 \`internal\`, 503 \`busy\` (nothing happened) and 503 \`outcome_unknown\` (ask again with the same key).
+500 \`internal\`, 503 \`busy\` (nothing happened) and 503 \`outcome_unknown\` (ask again with the same key). What is no
+HTTP request, too slow, too large in its headers or expects what nobody does is \`malformed\` with 400, 408, 431 or 417.
 
 Limits: ${orderLinesMax} lines an order or a cart, lines of one product merged; 1 to ${lineQuantityMax} units a line;
 ${productUnitsMax} units a product; ${batchOrdersMax} orders a batch; ${bodySizeMaxBytes / 1024} KiB a body,
