@@ -31,11 +31,14 @@ export const ProductView = Schema.Struct({
 const Units = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: productUnitsMax }))
 const UnitsAboveZero = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: productUnitsMax }))
 
-/** JavaScript reads the 30th of February as the 2nd of March; a day counts only if it comes back as it was written. */
+/**
+ * JavaScript reads the 30th of February as the 2nd of March; a day counts only if it comes back as it was written. And
+ * an offset can carry a time out of the years that have four digits, the only ones that RFC 3339 can write.
+ */
 const isTime = (text: string): boolean => {
   const day = text.slice(0, 10)
   return (
-    Option.isSome(DateTime.make(text)) &&
+    Option.exists(DateTime.make(text), (read) => /^\d{4}-/.test(DateTime.formatIso(read))) &&
     Option.exists(DateTime.make(`${day}T00:00:00Z`), (read) => DateTime.formatIsoDateUtc(read) === day)
   )
 }
