@@ -70,7 +70,7 @@ export const ImageUrl = Schema.String.check(
   textFilter(1, imageUrlLengthMax),
   Schema.makeFilter<string>((text) => /^https?:\/\//.test(text) && URL.canParse(text), {
     message: "must be an http or https URL",
-    toJsonSchema: () => [{ format: "uri", pattern: "^https?://" }, true],
+    toJsonSchema: () => [{ pattern: "^https?://" }, true],
   }),
 )
 
