@@ -149,6 +149,7 @@ layer(testServer, { excludeTestServices: true })("products", (it) => {
         [{ saleStartsAt: "tomorrow" }, "/saleStartsAt"],
         [{ saleStartsAt: "2030-02-30T00:00:00Z" }, "/saleStartsAt"],
         [{ saleStartsAt: "2030-01-01" }, "/saleStartsAt"],
+        [{ saleStartsAt: "2030-01-01T24:00:00Z" }, "/saleStartsAt"],
         // In UTC they are in years that RFC 3339 cannot write.
         [{ saleStartsAt: "9999-12-31T23:59:59-23:59" }, "/saleStartsAt"],
         [{ saleStartsAt: "0000-01-01T00:00:00+23:59" }, "/saleStartsAt"],

@@ -44,7 +44,7 @@ const isTime = (text: string): boolean => {
 }
 
 export const SaleStart = Schema.String.check(
-  Schema.isPattern(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/u, {
+  Schema.isPattern(/^\d{4}-\d\d-\d\dT([01]\d|2[0-3]):\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/u, {
     message: "must be an RFC 3339 time with its offset",
   }),
   Schema.makeFilter<string>(isTime, {
