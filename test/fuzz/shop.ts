@@ -1,0 +1,67 @@
+/**
+ * The shop that each sequence of requests starts in: callers of its own, a few products, an order and something in a cart. Accounts are
+ * copies of one whose password was hashed once, for hashing one for each sequence would take most of the run.
+ */
+import { Effect } from "effect"
+import { SecureRandom } from "effect/crypto"
+import { SqlClient } from "effect/sql"
+import { Sessions } from "../../src/accounts/Sessions.ts"
+import { AccountId } from "../../src/domain/ids.ts"
+import { Merchants } from "../../src/merchants/Merchants.ts"
+import { putLine } from "../http/shopping.ts"
+import { newCustomer, newProduct, order } from "../http/testServer.ts"
+import { type Caller, type Role, World } from "./world.ts"
+
+const price = { amount: 100, currency: "EUR" }
+
+export const firstProducts = [
+  { name: "Few", stock: 3, price },
+  { name: "Many", stock: 2_000_000, price },
+  { name: "More", stock: 2_000_000_000, price },
+  { name: "Limited", stock: 1_000, limitPerCustomer: 2, price },
+]
+
+/** A new sequence's world, and the way to sign one of its callers in again. */
+export const openShop = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const sessions = yield* Sessions
+  const merchants = yield* Merchants
+  const original = yield* newCustomer()
+  let worlds = 0
+
+  const callerOf = Effect.fnUntraced(function* (email: string, id: AccountId) {
+    const { token } = yield* sessions.open(id)
+    return { token, email, id }
+  })
+
+  const newCaller = Effect.fnUntraced(function* (role: Role) {
+    const id = AccountId.make(SecureRandom.uuidV7Unsafe())
+    const email = `${role}-${worlds}@fuzz.example`
+    yield* sql`insert into accounts (id, email, name, password_hash, is_admin)
+      select ${id}, ${email}, name, password_hash, ${role === "admin"} from accounts where id = ${original.id}`
+    return yield* callerOf(email, id)
+  })
+
+  const newWorld = Effect.gen(function* () {
+    worlds += 1
+    const merchant = yield* newCaller("merchant")
+    const customer = yield* newCaller("customer")
+    const otherCustomer = yield* newCaller("otherCustomer")
+    const { id: merchantId } = yield* merchants.apply(merchant.id, "Fuzz")
+    yield* merchants.approve(merchantId)
+    const callers = { merchant, customer, otherCustomer, admin: yield* newCaller("admin") }
+    const world = new World(callers, `10.${worlds >> 16}.${(worlds >> 8) & 255}.${worlds & 255}`)
+    world.addId("merchant", merchantId)
+    for (const product of firstProducts) world.addId("product", yield* newProduct(merchant, product))
+    const [, many] = world.known("product")
+    const placed = yield* order(customer.token, "key-0", [[many, 1]])
+    world.addId("order", placed.body["id"])
+    yield* putLine(customer.token, String(many), 1)
+    return world
+  })
+
+  /** What a caller whose session ended does. */
+  const signInAgain = (caller: Caller) => callerOf(caller.email, caller.id)
+
+  return { newWorld, signInAgain }
+})
