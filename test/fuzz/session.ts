@@ -91,11 +91,12 @@ export const runSteps = async (
     const answer = await exchange(request, step)
     const found = fault(faultsOf(answer), answer)
     if (found !== undefined) return found
-    if (step.again && flaw?.on !== "wire") {
+    const repeats = flaw?.on === "wire" ? 0 : step.repeats
+    for (let repeat = 0; repeat < repeats; repeat++) {
       // oxlint-disable-next-line no-await-in-loop -- as above
-      const second = await exchange(request, step)
-      const wrong = [...faultsOf(second), ...(answer && second ? repeatFaults(operation, request, answer, second) : [])]
-      const foundNow = fault(wrong, second)
+      const next = await exchange(request, step)
+      const wrong = [...faultsOf(next), ...(answer && next ? repeatFaults(operation, request, answer, next) : [])]
+      const foundNow = fault(wrong, next)
       if (foundNow !== undefined) return foundNow
     }
     if (operation.needsToken && role !== "anyone" && (answer?.status === 401 || operation.path.includes("/sessions"))) {

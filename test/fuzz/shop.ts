@@ -21,14 +21,14 @@ export const firstProducts = [
   { name: "Limited", stock: 1_000, limitPerCustomer: 2, price },
 ]
 
+let worlds = 0
+
 /** A new sequence's world, and the way to sign one of its callers in again. */
 export const openShop = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   const sessions = yield* Sessions
   const merchants = yield* Merchants
   const original = yield* newCustomer()
-  let worlds = 0
-
   const callerOf = Effect.fnUntraced(function* (email: string, id: AccountId) {
     const { token } = yield* sessions.open(id)
     return { token, email, id }

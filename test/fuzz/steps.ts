@@ -24,11 +24,13 @@ export interface Step {
   readonly parameters: Readonly<Record<string, unknown>>
   readonly body: { readonly type: string; readonly value: unknown } | undefined
   readonly flaw: Flaw | undefined
-  /** Sent twice, as by a client that did not hear the answer. */
-  readonly again: boolean
+  /** How often it is sent again: by a client that did not hear the answer, or by one that does not stop. */
+  readonly repeats: number
 }
 
 const rowsMax = 6
+/** More than an account may apply for merchants, fail to sign in, or (in this test) order in a second. */
+const repeatsMax = 25
 const isRowed = (type: string): boolean => type !== "application/json"
 
 /** Rows of a body that has one product a line: what fits the body of a product's own request. */
@@ -85,6 +87,12 @@ export const steps = (contract: Contract): fc.Arbitrary<Step> => {
     { weight: 1, arbitrary: fc.constant("anyone") },
   )
 
+  const repeats = fc.oneof(
+    { weight: 30, arbitrary: fc.constant(0) },
+    { weight: 15, arbitrary: fc.constant(1) },
+    { weight: 1, arbitrary: fc.constant(repeatsMax) },
+  )
+
   const flaw: fc.Arbitrary<Flaw> = fc.oneof(
     { weight: 5, arbitrary: fc.record({ on: fc.constant("field" as const), flaw: fieldFlaws(contract) }) },
     {
@@ -117,7 +125,7 @@ export const steps = (contract: Contract): fc.Arbitrary<Step> => {
       ),
       body: bodyOf(operation),
       flaw: fc.oneof(fc.constant(undefined), flaw),
-      again: fc.boolean().map((yes) => yes && operation.method !== "GET"),
+      repeats: operation.method === "GET" ? fc.constant(0) : repeats,
     })
 
   return fc.oneof(...contract.operations.map(stepOf))
