@@ -14,8 +14,8 @@ import { ProductWriter } from "../../src/inventory/ProductWriter.ts"
 import { Orders } from "../../src/orders/Orders.ts"
 import { accountBuyer } from "../../src/orders/placing.ts"
 import { makeMerchant, makeProduct, newCaller, reserve, restock } from "../inventory/fixtures.ts"
-import type { Chance } from "../simulation/chance.ts"
-import { answerOf } from "../simulation/history.ts"
+import type { Chance } from "../simulation/machine/chance.ts"
+import { answerOf } from "../simulation/audit/history.ts"
 
 /** How soon the quick reservations run out. */
 const quickTtlMillis = 400

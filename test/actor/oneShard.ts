@@ -11,7 +11,7 @@ import * as MemoryShardStore from "../../src/inventory/memory/MemoryShardStore.t
 import * as ShardActor from "../../src/inventory/shard/ShardActor.ts"
 import type { ShardStore } from "../../src/inventory/store/ShardStore.ts"
 import { reserve } from "../inventory/fixtures.ts"
-import { answerOf } from "../simulation/history.ts"
+import { answerOf } from "../simulation/audit/history.ts"
 
 const merchantId = MerchantId.make("00000000-0000-7000-8000-00000000ab1e")
 

@@ -22,7 +22,7 @@ import { Orders } from "../../src/orders/Orders.ts"
 import { isViolated, verify } from "../../src/verification/verify.ts"
 import { makeShards } from "../inventory/fixtures.ts"
 import { testDatabase } from "../platform/testDatabase.ts"
-import { Chance } from "../simulation/chance.ts"
+import { Chance } from "../simulation/machine/chance.ts"
 import { drawMarket, type Market } from "./market.ts"
 import { checkAnswers } from "./marketAudit.ts"
 

@@ -3,7 +3,7 @@
  * for, and those that bring just the units a due take needs. A set is numbers per group; the operations due first fill
  * it. Must stay true: every set that reaches the goal is offered sooner or later, and the likely ones first.
  */
-import type { Chance } from "../simulation/chance.ts"
+import type { Chance } from "../simulation/machine/chance.ts"
 import type { Configuration } from "./configuration.ts"
 import type { Prepared } from "./preparation.ts"
 

@@ -1,6 +1,6 @@
 /** No shop that is right is ever blamed, whatever its clients know of it; one that sells what it does not have is. */
 import { assert, describe, it } from "@effect/vitest"
-import { Chance } from "../simulation/chance.ts"
+import { Chance } from "../simulation/machine/chance.ts"
 import { contradictions } from "./contradictions.ts"
 import { recordShop, toldOf } from "./recordedShop.ts"
 

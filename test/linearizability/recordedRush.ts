@@ -3,7 +3,7 @@
  * order of their arrival and answered late. Must stay true: the counter is right by construction, so that a checker that
  * rejects what it recorded is wrong.
  */
-import type { Chance } from "../simulation/chance.ts"
+import type { Chance } from "../simulation/machine/chance.ts"
 import type { Aside, StockHistory, StockOperation } from "./stockHistory.ts"
 
 export interface Rush {

@@ -3,7 +3,7 @@
  * holds that come and go, answers that are lost, retries that overtake each other, cancellations and expiry. Must stay
  * true: each step below happens at one instant, and a refusal names the count of its own.
  */
-import type { Chance } from "../simulation/chance.ts"
+import type { Chance } from "../simulation/machine/chance.ts"
 import type {
   AttemptAnswer,
   Cancellation,

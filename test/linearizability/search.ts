@@ -26,7 +26,7 @@
  * - lost orders and asides as groups of equal standing: 12 of H; with setting aside first: 7; and where an optional
  *   operation and its opposite do not happen in one step: 6, which is where it stands.
  */
-import { Chance } from "../simulation/chance.ts"
+import { Chance } from "../simulation/machine/chance.ts"
 import { Configuration } from "./configuration.ts"
 import { type Continuation, Continuations, dropped } from "./continuations.ts"
 import { Failures } from "./failures.ts"

@@ -4,7 +4,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { Chance } from "../simulation/chance.ts"
+import { Chance } from "../simulation/machine/chance.ts"
 import { someOrderExplains } from "./everyOrder.ts"
 import { recordRush, type Rush } from "./recordedRush.ts"
 import { prepare } from "./preparation.ts"

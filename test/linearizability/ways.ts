@@ -2,7 +2,7 @@
  * What can have happened just before an operation that has to be answered, the likely first. Must stay true: everything
  * that `search.ts` says is needed is offered sooner or later, whatever chance has a say in the order.
  */
-import type { Chance } from "../simulation/chance.ts"
+import type { Chance } from "../simulation/machine/chance.ts"
 import type { Configuration } from "./configuration.ts"
 import { type Continuation, type Continuations, dropped } from "./continuations.ts"
 import type { PreparedOperation } from "./preparation.ts"

@@ -3,8 +3,8 @@
  * many seeds has to meet each of them often, or that it found nothing proves little.
  */
 import type { MemoryDatabase } from "../../src/inventory/memory/MemoryShardStore.ts"
-import type { SeededRuntime } from "./seededRuntime.ts"
-import type { History } from "./history.ts"
+import type { SeededRuntime } from "./machine/seededRuntime.ts"
+import type { History } from "./audit/history.ts"
 import type { Weather } from "./weather.ts"
 
 /** Of a hundred seeds, how many occurrences of each there have to be. */

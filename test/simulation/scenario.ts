@@ -7,8 +7,8 @@
  * made small and is still replayed from its seed.
  */
 import type { InventorySettings } from "../../src/inventory/Inventory.ts"
-import { Chance } from "./chance.ts"
-import { drawShop, type Shop } from "./shop.ts"
+import { Chance } from "./machine/chance.ts"
+import { drawShop, type Shop } from "./crowd/shop.ts"
 import { type Climate, drawClimate, faultKinds } from "./weather.ts"
 
 /** Alone, beside a process that takes shards over, beside one that forwards everything to the first, or killed. */

@@ -3,7 +3,7 @@
  * and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002). Leaving a part out moves the steps of the
  * others, so each smaller scenario is tried under a few schedules before its part is kept.
  */
-import type { Modules } from "./node.ts"
+import type { Modules } from "./service/node.ts"
 import { drawScenario, onlyWith, partsOf } from "./scenario.ts"
 import { realModules, run } from "./simulation.ts"
 

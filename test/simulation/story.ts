@@ -4,9 +4,9 @@
  */
 import type { InventorySettings } from "../../src/inventory/Inventory.ts"
 import type { Attempt, Fate } from "../../src/inventory/memory/MemoryShardStore.ts"
-import type { Cancellation, Delivered, Purchase, Submission } from "./history.ts"
-import type { Ledger } from "./ledger.ts"
-import type { Filling, Shop } from "./shop.ts"
+import type { Cancellation, Delivered, Purchase, Submission } from "./audit/history.ts"
+import type { Ledger } from "./audit/ledger.ts"
+import type { Filling, Shop } from "./crowd/shop.ts"
 
 /** Where a run begins. */
 interface Setting {

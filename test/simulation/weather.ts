@@ -4,7 +4,7 @@
  */
 import { Effect } from "effect"
 import type { Attempt, Fate, MemoryDatabase } from "../../src/inventory/memory/MemoryShardStore.ts"
-import type { Chance } from "./chance.ts"
+import type { Chance } from "./machine/chance.ts"
 import type { Story } from "./story.ts"
 
 export interface Climate {

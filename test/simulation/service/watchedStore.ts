@@ -3,8 +3,8 @@
  * unknown" is only for commands whose shard had one.
  */
 import { Clock, Effect } from "effect"
-import type { ShardStore } from "../../src/inventory/store/ShardStore.ts"
-import type { Ledger } from "./ledger.ts"
+import type { ShardStore } from "../../../src/inventory/store/ShardStore.ts"
+import type { Ledger } from "../audit/ledger.ts"
 
 /** How long a shard may be silent between two calls of one settlement, plus a tick. */
 const settlingMillis = 150

@@ -7,19 +7,19 @@
  * forbid tomorrow's.
  */
 import assert from "node:assert/strict"
-import { holdTtlMillis, sweepIntervalMillis } from "../../src/domain/bounds.ts"
-import type { Command, PricedLine } from "../../src/domain/commands.ts"
-import type { OrderId, Shard } from "../../src/domain/ids.ts"
-import type { MemoryDatabase } from "../../src/inventory/memory/MemoryShardStore.ts"
-import { type BatchEvent, customerOf } from "../../src/inventory/memory/memoryTables.ts"
-import { contradictions } from "../linearizability/contradictions.ts"
+import { holdTtlMillis, sweepIntervalMillis } from "../../../src/domain/bounds.ts"
+import type { Command, PricedLine } from "../../../src/domain/commands.ts"
+import type { OrderId, Shard } from "../../../src/domain/ids.ts"
+import type { MemoryDatabase } from "../../../src/inventory/memory/MemoryShardStore.ts"
+import { type BatchEvent, customerOf } from "../../../src/inventory/memory/memoryTables.ts"
+import { contradictions } from "../../linearizability/contradictions.ts"
 import { assertBooks, assertUnits, type Books } from "./books.ts"
 import { clientHistoryOf } from "./clientHistory.ts"
 import { stockCount } from "./counts.ts"
 import type { Attempt, Cancellation, History, Purchase, Submission } from "./history.ts"
 import { type Ledger, quantities } from "./ledger.ts"
 import { checkNothingToEdit, checkRefusal } from "./refusals.ts"
-import { unknownProduct } from "./shop.ts"
+import { unknownProduct } from "../crowd/shop.ts"
 
 /** How late an answer may be: the actor looks at its deadlines in ticks of 25 ms. */
 const latenessMaxMillis = 50

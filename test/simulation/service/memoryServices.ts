@@ -4,12 +4,12 @@
  */
 import { Clock, Effect } from "effect"
 import { SqlError } from "effect/sql"
-import type { Carts } from "../../src/carts/Carts.ts"
-import type { Order, OrderStatus } from "../../src/domain/order.ts"
-import type { MemoryDatabase } from "../../src/inventory/memory/MemoryShardStore.ts"
-import type { OrderRow } from "../../src/inventory/memory/memoryTables.ts"
-import { Busy } from "../../src/inventory/shard/mailboxEntry.ts"
-import type { OrderReads } from "../../src/orders/OrderReads.ts"
+import type { Carts } from "../../../src/carts/Carts.ts"
+import type { Order, OrderStatus } from "../../../src/domain/order.ts"
+import type { MemoryDatabase } from "../../../src/inventory/memory/MemoryShardStore.ts"
+import type { OrderRow } from "../../../src/inventory/memory/memoryTables.ts"
+import { Busy } from "../../../src/inventory/shard/mailboxEntry.ts"
+import type { OrderReads } from "../../../src/orders/OrderReads.ts"
 
 const statusAt = (order: OrderRow, nowMillis: number): OrderStatus =>
   order.status === "reserved" && order.expiresAtMillis <= nowMillis ? "expired" : order.status
@@ -64,7 +64,7 @@ export const memoryCarts = (database: MemoryDatabase): Carts["Service"] => {
     removeLine: notHere,
     clear: notHere,
     contents: Effect.fnUntraced(function* (caller) {
-      if (!(yield* database.weather.read)) return yield* Effect.fail(unreachable)
+      if (!(yield* database.weather.read)) return yield* unreachable
       const cart = database.tables.carts.get(caller)
       if (cart === undefined || cart.lines.length === 0) return null
       const lines = cart.lines.toSorted((left, right) => (left.productId < right.productId ? -1 : 1))

@@ -3,8 +3,8 @@
  * as numbers. Whatever takes effect moves some of them by some amount, so that what a refusal names can be looked up
  * where the order of the mailbox puts it.
  */
-import type { ProductId } from "../../src/domain/ids.ts"
-import type { MemoryTables, ProductRow } from "../../src/inventory/memory/memoryTables.ts"
+import type { ProductId } from "../../../src/domain/ids.ts"
+import type { MemoryTables, ProductRow } from "../../../src/inventory/memory/memoryTables.ts"
 
 export const stockCount = (productId: ProductId): string => `stock ${productId}`
 export const unitsCount = (productId: ProductId, customer: string): string => `units ${productId} ${customer}`

@@ -6,10 +6,10 @@
  * the stock that those ahead of it had left; otherwise `judged` is told.
  */
 import assert from "node:assert/strict"
-import type { AmendmentWrite, BatchWrite } from "../../src/domain/batch.ts"
-import type { Command, PricedLine, Release, Reserve } from "../../src/domain/commands.ts"
-import type { OrderId, ProductId, Shard } from "../../src/domain/ids.ts"
-import type { MemoryDatabase } from "../../src/inventory/memory/MemoryShardStore.ts"
+import type { AmendmentWrite, BatchWrite } from "../../../src/domain/batch.ts"
+import type { Command, PricedLine, Release, Reserve } from "../../../src/domain/commands.ts"
+import type { OrderId, ProductId, Shard } from "../../../src/domain/ids.ts"
+import type { MemoryDatabase } from "../../../src/inventory/memory/MemoryShardStore.ts"
 import {
   type BatchEvent,
   type CartRow,
@@ -19,7 +19,7 @@ import {
   type OrderRow,
   type PendingReturnRow,
   type ProductRow,
-} from "../../src/inventory/memory/memoryTables.ts"
+} from "../../../src/inventory/memory/memoryTables.ts"
 import { add, factCount, factsOf, stockCount, unitsCount } from "./counts.ts"
 import type { History, Submission } from "./history.ts"
 

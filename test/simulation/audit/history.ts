@@ -7,17 +7,17 @@
  * without anybody coming between.
  */
 import { Cause, Clock, Effect, Exit, Scheduler } from "effect"
-import type { Command, OutcomeOf, RestockOutcome } from "../../src/domain/commands.ts"
-import type { CallerId, OrderId, Shard } from "../../src/domain/ids.ts"
-import type { RequestedLine } from "../../src/domain/order.ts"
-import type { Inventory } from "../../src/inventory/Inventory.ts"
-import type { CommandError, Reply } from "../../src/inventory/shard/mailboxEntry.ts"
-import type { CoordinatedOutcome, OrderCoordinator, OrderRequest } from "../../src/inventory/OrderCoordinator.ts"
-import type { CheckedOut } from "../../src/orders/checkout.ts"
-import type { Cancelled } from "../../src/orders/Orders.ts"
-import type { Buyer } from "../../src/orders/placing.ts"
-import type { Movement } from "./shop.ts"
-import type { ConnectionLost } from "./simulatedProcess.ts"
+import type { Command, OutcomeOf, RestockOutcome } from "../../../src/domain/commands.ts"
+import type { CallerId, OrderId, Shard } from "../../../src/domain/ids.ts"
+import type { RequestedLine } from "../../../src/domain/order.ts"
+import type { Inventory } from "../../../src/inventory/Inventory.ts"
+import type { CommandError, Reply } from "../../../src/inventory/shard/mailboxEntry.ts"
+import type { CoordinatedOutcome, OrderCoordinator, OrderRequest } from "../../../src/inventory/OrderCoordinator.ts"
+import type { CheckedOut } from "../../../src/orders/checkout.ts"
+import type { Cancelled } from "../../../src/orders/Orders.ts"
+import type { Buyer } from "../../../src/orders/placing.ts"
+import type { Movement } from "../crowd/shop.ts"
+import type { ConnectionLost } from "../machine/simulatedProcess.ts"
 
 export interface Submission {
   readonly number: number

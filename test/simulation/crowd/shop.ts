@@ -2,14 +2,14 @@
  * The shop of one seed: its products, who wants what when, and how impatient everybody is. Small on purpose (a handful
  * of units and keys), so that orders meet: same unit, same key, same instant.
  */
-import { productUnitsMax } from "../../src/domain/bounds.ts"
-import type { ProductChange, Restock } from "../../src/domain/commands.ts"
-import { CallerId, MerchantId, ProductId, StockMovementId } from "../../src/domain/ids.ts"
-import { mergeLines, type RequestedLine } from "../../src/domain/order.ts"
-import type { NewProduct } from "../../src/inventory/memory/MemoryShardStore.ts"
-import type { PlaceOrder } from "../../src/orders/Orders.ts"
-import { accountBuyer, type Buyer } from "../../src/orders/placing.ts"
-import type { Chance } from "./chance.ts"
+import { productUnitsMax } from "../../../src/domain/bounds.ts"
+import type { ProductChange, Restock } from "../../../src/domain/commands.ts"
+import { CallerId, MerchantId, ProductId, StockMovementId } from "../../../src/domain/ids.ts"
+import { mergeLines, type RequestedLine } from "../../../src/domain/order.ts"
+import type { NewProduct } from "../../../src/inventory/memory/MemoryShardStore.ts"
+import type { PlaceOrder } from "../../../src/orders/Orders.ts"
+import { accountBuyer, type Buyer } from "../../../src/orders/placing.ts"
+import type { Chance } from "../machine/chance.ts"
 
 const uuid = (kind: number, number: number): string =>
   `00000000-0000-7000-8000-${kind.toString(16).padStart(4, "0")}${number.toString(16).padStart(8, "0")}`

@@ -10,7 +10,7 @@ import type {
   OrderHistory,
   StockMovement,
   StockReading,
-} from "../linearizability/orderHistory.ts"
+} from "../../linearizability/orderHistory.ts"
 import type { Cancellation, Delivered, History, Purchase } from "./history.ts"
 
 type Heard = Purchase["answer"]

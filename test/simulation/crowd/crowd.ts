@@ -3,17 +3,24 @@
  * products, each through one of the nodes that are there. What a client hears goes to the auditor when it hears it.
  */
 import { Effect } from "effect"
-import type { MerchantId } from "../../src/domain/ids.ts"
-import type { MemoryDatabase } from "../../src/inventory/memory/MemoryShardStore.ts"
-import type { OrderRow } from "../../src/inventory/memory/memoryTables.ts"
-import type { Orders } from "../../src/orders/Orders.ts"
-import type { Auditor } from "./auditor.ts"
-import type { Chance } from "./chance.ts"
-import { answerOf, type Cancellation, type Delivered, type History, type Known, type Purchase } from "./history.ts"
-import type { Node } from "./node.ts"
+import type { MerchantId } from "../../../src/domain/ids.ts"
+import type { MemoryDatabase } from "../../../src/inventory/memory/MemoryShardStore.ts"
+import type { OrderRow } from "../../../src/inventory/memory/memoryTables.ts"
+import type { Orders } from "../../../src/orders/Orders.ts"
+import type { Auditor } from "../audit/auditor.ts"
+import type { Chance } from "../machine/chance.ts"
+import {
+  answerOf,
+  type Cancellation,
+  type Delivered,
+  type History,
+  type Known,
+  type Purchase,
+} from "../audit/history.ts"
+import type { Node } from "../service/node.ts"
 import { buyers, type Delivery, type Edit, type Regret, type Tab, type Visit } from "./shop.ts"
-import type { SeededRuntime } from "./seededRuntime.ts"
-import type { Story } from "./story.ts"
+import type { SeededRuntime } from "../machine/seededRuntime.ts"
+import type { Story } from "../story.ts"
 
 export interface Place {
   readonly chance: Chance

@@ -3,8 +3,8 @@
  * that are sums, units that are counted right. The same checks for the in-memory tables and for what PostgreSQL holds.
  */
 import assert from "node:assert/strict"
-import type { ProductId } from "../../src/domain/ids.ts"
-import { isLive, type OrderStatus } from "../../src/domain/order.ts"
+import type { ProductId } from "../../../src/domain/ids.ts"
+import { isLive, type OrderStatus } from "../../../src/domain/order.ts"
 
 interface Units {
   readonly productId: ProductId

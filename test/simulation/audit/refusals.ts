@@ -3,10 +3,10 @@
  * customer had, the price, the limit, the version. Read from the ledger alone, and so from the rows.
  */
 import assert from "node:assert/strict"
-import type { Command } from "../../src/domain/commands.ts"
-import type { ProductId } from "../../src/domain/ids.ts"
-import type { Money } from "../../src/domain/money.ts"
-import type { LineShortage } from "../../src/domain/refusals.ts"
+import type { Command } from "../../../src/domain/commands.ts"
+import type { ProductId } from "../../../src/domain/ids.ts"
+import type { Money } from "../../../src/domain/money.ts"
+import type { LineShortage } from "../../../src/domain/refusals.ts"
 import { factCount, stockCount, unitsCount } from "./counts.ts"
 import type { Submission } from "./history.ts"
 import type { Ledger } from "./ledger.ts"

@@ -5,13 +5,13 @@
  * Must stay true: whoever cannot know whether a command was taken says "outcome unknown", never "busy".
  */
 import { Effect } from "effect"
-import type { Command } from "../../src/domain/commands.ts"
-import type { Shard } from "../../src/domain/ids.ts"
-import type { Inventory } from "../../src/inventory/Inventory.ts"
-import { Busy, OutcomeUnknown } from "../../src/inventory/shard/mailboxEntry.ts"
+import type { Command } from "../../../src/domain/commands.ts"
+import type { Shard } from "../../../src/domain/ids.ts"
+import type { Inventory } from "../../../src/inventory/Inventory.ts"
+import { Busy, OutcomeUnknown } from "../../../src/inventory/shard/mailboxEntry.ts"
 import type { Node } from "./node.ts"
-import type { SimulatedProcess } from "./simulatedProcess.ts"
-import type { Weather } from "./weather.ts"
+import type { SimulatedProcess } from "../machine/simulatedProcess.ts"
+import type { Weather } from "../weather.ts"
 
 /** The door of `here` to whichever node serves at the moment. */
 export const remoteInventory = (
