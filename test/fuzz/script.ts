@@ -9,8 +9,8 @@ export interface Exchange {
   readonly request: Request
   /** What was sent in its place. */
   readonly bytes: Buffer | undefined
-  /** The ids that its answer told for the first time, by their names. */
-  readonly told: ReadonlyArray<string>
+  /** The ids that its answer told for the first time, by their names; `nth`: of all ids in its body, from 1. */
+  readonly told: ReadonlyArray<{ readonly name: string; readonly nth: number }>
 }
 
 type Names = ReadonlyArray<readonly [value: string, name: string]>
@@ -34,13 +34,14 @@ const named = (text: string, names: Names): string => {
   return result.replaceAll("''\"", '"').replaceAll("\"''", '"')
 }
 
-const curlOf = ({ body, headers, method, target }: Request, names: Names): string => {
+const curlOf = ({ body, headers, method, target }: Request, names: Names, shows: string): string => {
   const hasType = headers.some(([name]) => name.toLowerCase() === "content-type")
   const text = body?.toString("utf8") ?? ""
   const isText = printable.test(text) && Buffer.from(text).equals(body ?? Buffer.alloc(0))
+  const how = method === "HEAD" && body === undefined ? "--head" : `-X ${quoted(method, [])}`
   const words = [
     ...(isText ? [] : [`printf ${named(`'${escaped(body ?? Buffer.alloc(0))}'`, names)} |`]),
-    `curl -sS -i --globoff --path-as-is ${method === "HEAD" ? "--head" : `-X ${quoted(method, [])}`} "$URL"${quoted(target, names)}`,
+    `curl -sS${shows} --max-time 30 --globoff --path-as-is ${how} "$URL"${quoted(target, names)}`,
     ...headers
       .filter(([name]) => name !== "x-forwarded-for")
       .map(([name, value]) => `-H ${quoted(value === "" ? `${name};` : `${name}: ${value}`, names)}`),
@@ -50,13 +51,14 @@ const curlOf = ({ body, headers, method, target }: Request, names: Names): strin
   return words.join(" ")
 }
 
+const nth = `nth() { grep -oE '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}' | sed -n "$1p"; }`
+
 const lineOf = ({ bytes, request, told }: Exchange, names: Names, used: (name: string) => boolean): string => {
   if (bytes !== undefined) return `printf ${named(`'${escaped(bytes)}'`, names)} | nc -w 5 127.0.0.1 "\${URL##*:}"`
-  const curl = curlOf(request, names)
-  const wanted = told.filter(used)
-  return wanted.length === 0
-    ? curl
-    : `${wanted[0]}=$(${curl} | sed -nE 's/.*"id":"([^"]*)".*/\\1/p'); echo "$${wanted[0]}"`
+  const wanted = told.filter(({ name }) => used(name))
+  if (wanted.length === 0) return curlOf(request, names, " -i")
+  const taken = wanted.map((id) => `${id.name}=$(echo "$ANSWER" | nth ${id.nth})`)
+  return [`ANSWER=$(${curlOf(request, names, "")}); echo "$ANSWER"`, ...taken].join("; ")
 }
 
 const signIn = `sign_in() { curl -sS "$URL/v1/sessions" -H 'content-type: application/json' -d "{\\"email\\":\\"$1\\",\\"password\\":\\"a long enough password\\"}" | sed -E 's/.*"token":"([^"]*)".*/\\1/'; }`
@@ -112,5 +114,10 @@ export const scriptOf = (
     const later = exchanges.slice(index + 1).map((next) => lineOf(next, names, () => false))
     return lineOf(exchange, names, uses(later.join("\n")))
   })
-  return ["URL=${URL:-http://127.0.0.1:8080}", ...(prelude.length === 0 ? [] : [signUp, signIn, ...prelude]), ...lines]
+  return [
+    "URL=${URL:-http://127.0.0.1:8080}",
+    ...(prelude.length === 0 ? [] : [signUp, signIn, ...prelude]),
+    ...(lines.some((line) => line.includes("| nth ")) ? [nth] : []),
+    ...lines,
+  ]
 }

@@ -62,7 +62,11 @@ export const runSteps = async (
     if (answer !== undefined && asked !== undefined && answer.status < 300) {
       world.learn(asked, pathOf(request), answer.headers, judge.parsed(answer))
     }
-    const told = world.names().flatMap(([, name]) => (before.has(name) ? [] : [name]))
+    const ids: ReadonlyArray<string> = answer?.text.match(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g) ?? []
+    const told = world
+      .names()
+      .filter(([, name]) => !before.has(name))
+      .map(([id, name]) => ({ name, nth: ids.indexOf(id) + 1 }))
     exchanges.push({ request, bytes, told })
     return answer
   }
