@@ -74,6 +74,7 @@ layer(testServer, { excludeTestServices: true })("documents and health", (it) =>
       const [saleStart] = schemas.CreateProduct.properties.saleStartsAt.anyOf
       assert.strictEqual(saleStart.format, "date-time")
       assert.match("2026-11-26T08:00:00.000Z", new RegExp(saleStart.pattern, "u"))
+      assert.strictEqual(schemas.AmendProduct.minProperties, 1)
       for (const field of ["stock", "stocked", "available", "stockGroup", "merchantId"]) {
         assert.deepStrictEqual(schemas.AmendProduct.properties[field].not, {})
       }

@@ -91,7 +91,11 @@ export const AmendProduct = Schema.Struct({
   stockGroup: fixed("cannot be edited: it decided for good where the product's stock is kept"),
   merchantId: fixed("cannot be edited: a product stays its merchant's"),
 })
-  .check(Schema.makeFilter((change) => (Object.keys(change).length > 0 ? undefined : "must change something")))
+  .check(
+    Schema.makeFilter((change) => (Object.keys(change).length > 0 ? undefined : "must change something"), {
+      toJsonSchema: () => [{ minProperties: 1 }, true],
+    }),
+  )
   .annotate({ identifier: "AmendProduct", description: "What is left out stays; null takes a value away." })
 
 const MovementKind = Schema.Literals(["received", "writtenOff", "corrected"])
