@@ -28,6 +28,7 @@ export type DocumentedAnswer = typeof DocumentedAnswer.Type
 
 const DocumentedOperation = Schema.Struct({
   operationId: Schema.String,
+  summary: Schema.optionalKey(Schema.String),
   parameters: Schema.Array(Parameter),
   requestBody: Schema.optionalKey(Schema.Struct({ content: Content, required: Schema.Boolean })),
   responses: Schema.Record(Schema.String, DocumentedAnswer),
@@ -45,6 +46,8 @@ export interface Operation {
   /** As the document writes it, with its parameters in braces. */
   readonly path: string
   readonly needsToken: boolean
+  /** Who it is for, where its summary says so in brackets. */
+  readonly isFor: string | undefined
   readonly parameters: ReadonlyArray<Parameter>
   readonly bodies: ReadonlyArray<readonly [contentType: string, schema: JsonSchema]>
   readonly bodyRequired: boolean
@@ -81,12 +84,13 @@ export const readContract = (document: unknown): Contract => {
   const { components, paths } = Schema.decodeUnknownSync(Document)(document)
   const operations = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, documented]): Operation => {
-      const { operationId, parameters, requestBody, responses, security } = documented
+      const { operationId, parameters, requestBody, responses, security, summary = "" } = documented
       return {
         id: operationId,
         method: method.toUpperCase(),
         path,
         needsToken: security.length > 0,
+        isFor: /\((\w+)\)$/.exec(summary)?.[1],
         parameters,
         bodies: Object.entries(requestBody?.content ?? {}).map(([type, { schema }]) => [type, schema]),
         bodyRequired: requestBody?.required ?? false,

@@ -33,6 +33,15 @@ const rowsMax = 6
 const repeatsMax = 25
 const isRowed = (type: string): boolean => type !== "application/json"
 
+const roles: ReadonlyArray<readonly [role: Role, weight: number]> = [
+  ["customer", 5],
+  ["merchant", 5],
+  ["admin", 2],
+  ["otherCustomer", 1],
+  ["anyone", 1],
+]
+const forWhomWeight = 14
+
 /** Rows of a body that has one product a line: what fits the body of a product's own request. */
 const rowSchema = { $ref: "#/components/schemas/CreateProduct" }
 
@@ -79,13 +88,13 @@ export const steps = (contract: Contract): fc.Arbitrary<Step> => {
     return bodyRequired ? body : fc.oneof(fc.constant(undefined), body)
   }
 
-  const role: fc.Arbitrary<Role> = fc.oneof(
-    { weight: 5, arbitrary: fc.constant("customer") },
-    { weight: 7, arbitrary: fc.constant("merchant") },
-    { weight: 2, arbitrary: fc.constant("admin") },
-    { weight: 1, arbitrary: fc.constant("otherCustomer") },
-    { weight: 1, arbitrary: fc.constant("anyone") },
-  )
+  const roleOf = ({ isFor }: Operation): fc.Arbitrary<Role> =>
+    fc.oneof(
+      ...roles.map(([role, weight]) => ({
+        weight: role === isFor ? weight + forWhomWeight : weight,
+        arbitrary: fc.constant(role),
+      })),
+    )
 
   const repeats = fc.oneof(
     { weight: 30, arbitrary: fc.constant(0) },
@@ -100,7 +109,7 @@ export const steps = (contract: Contract): fc.Arbitrary<Step> => {
       arbitrary: fc.record({
         on: fc.constant("parameter" as const),
         at: fc.nat(20),
-        text: fc.oneof({ weight: 3, arbitrary: fc.constantFrom(...oddTexts) }, fc.constant(undefined)),
+        text: fc.oneof(fc.constant(undefined), fc.constantFrom(...oddTexts)),
       }),
     },
     {
@@ -119,7 +128,7 @@ export const steps = (contract: Contract): fc.Arbitrary<Step> => {
   const stepOf = (operation: Operation): fc.Arbitrary<Step> =>
     fc.record({
       operation: fc.constant(operation),
-      role,
+      role: roleOf(operation),
       parameters: fc.record(
         Object.fromEntries(operation.parameters.map((parameter) => [parameter.name, parameterOf(parameter)])),
       ),

@@ -41,13 +41,14 @@ export const makeValuesOf = ({ schemas }: Contract): ValuesOf => {
         { patterns: "apply" },
       ),
     )
-    return fc
-      .record({ size: fc.nat(sizeMax), seed: fc.nat(), fields: fc.subarray([...optional]) })
-      .map(({ fields, seed, size }) => {
-        const [value] = Effect.runSync(Arbitrary.sampleEffect(values, { count: 1, seed, size }))
-        if (optional.length === 0 || !Predicate.isObject(value)) return value
-        const left = new Set(optional.filter((name) => !fields.includes(name)))
-        return Object.fromEntries(Object.entries(value).filter(([name]) => !left.has(name)))
-      })
+    const atLeastOne = Number(schema["minProperties"] ?? 0) > required.length - optional.length
+    const some = fc.subarray([...optional], { minLength: atLeastOne ? 1 : 0 })
+    const chosen = atLeastOne ? some : fc.oneof(fc.constant<Array<string>>([]), some)
+    return fc.record({ size: fc.nat(sizeMax), seed: fc.nat(), fields: chosen }).map(({ fields, seed, size }) => {
+      const [value] = Effect.runSync(Arbitrary.sampleEffect(values, { count: 1, seed, size }))
+      if (optional.length === 0 || !Predicate.isObject(value)) return value
+      const left = new Set(optional.filter((name) => !fields.includes(name)))
+      return Object.fromEntries(Object.entries(value).filter(([name]) => !left.has(name)))
+    })
   }
 }
