@@ -6,10 +6,11 @@
 import type { Answer, Client } from "./client.ts"
 import type { Contract, Operation } from "./contract.ts"
 import type { Coverage } from "./coverage.ts"
+import { draftOf } from "./draft.ts"
 import type { makeJudge } from "./judge.ts"
 import { headersNamed, pathOf, type Request } from "./request.ts"
 import type { Exchange } from "./script.ts"
-import { draftOf, type Flaw, type Step } from "./steps.ts"
+import type { Flaw, Step } from "./steps.ts"
 import type { Caller, World } from "./world.ts"
 
 export interface Fault {

@@ -5,11 +5,11 @@
 import * as fc from "fast-check"
 import { type WireBreakage, wireBreakages } from "./brokenBytes.ts"
 import { type Breakage, breakages } from "./brokenRequests.ts"
-import { type Contract, kindOfParameter, type Operation, type Parameter } from "./contract.ts"
-import { type FieldFlaw, fieldFlaws, flawedJson } from "./flaws.ts"
-import type { Request } from "./request.ts"
+import type { Contract, Operation, Parameter } from "./contract.ts"
+import { isRowed } from "./bodyText.ts"
+import { type FieldFlaw, fieldFlaws } from "./flaws.ts"
 import { makeValuesOf } from "./values.ts"
-import type { Role, World } from "./world.ts"
+import type { Role } from "./world.ts"
 
 export type Flaw =
   | { readonly on: "field"; readonly flaw: FieldFlaw }
@@ -31,7 +31,6 @@ export interface Step {
 const rowsMax = 6
 /** More than an account may apply for merchants, fail to sign in, or (in this test) order in a second. */
 const repeatsMax = 25
-const isRowed = (type: string): boolean => type !== "application/json"
 
 const roles: ReadonlyArray<readonly [role: Role, weight: number]> = [
   ["customer", 5],
@@ -138,107 +137,4 @@ export const steps = (contract: Contract): fc.Arbitrary<Step> => {
     })
 
   return fc.oneof(...contract.operations.map(stepOf))
-}
-
-const quoted = (cell: string): string => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)
-
-const flat = (row: unknown): ReadonlyMap<string, string> => {
-  const cells = new Map<string, string>()
-  const look = (value: unknown, name: string): void => {
-    if (typeof value === "object" && value !== null) {
-      for (const [key, inner] of Object.entries(value)) look(inner, name === "" ? key : `${name}.${key}`)
-    } else if (value !== null && value !== undefined) cells.set(name, String(value))
-  }
-  look(row, "")
-  return cells
-}
-
-const csvColumns = [
-  "name",
-  "description",
-  "price.amount",
-  "price.currency",
-  "stock",
-  "merchantId",
-  "limitPerCustomer",
-].concat(["saleStartsAt", "paused", "waitlist", "stockGroup", "imageUrl"])
-
-const csvOf = (rows: ReadonlyArray<unknown>): string =>
-  [csvColumns, ...rows.map((row) => csvColumns.map((column) => quoted(flat(row).get(column) ?? "")))]
-    .map((cells) => cells.join(","))
-    .join("\r\n")
-
-const bodyText = (type: string, value: unknown, flaw: FieldFlaw | undefined): string => {
-  if (!isRowed(type)) return flaw === undefined ? JSON.stringify(value) : flawedJson(value, flaw)
-  const rows = Array.isArray(value) ? value : []
-  if (type === "text/csv") return csvOf(rows)
-  const [first, ...rest] = rows
-  return [
-    flaw === undefined ? JSON.stringify(first) : flawedJson(first, flaw),
-    ...rest.map((row) => JSON.stringify(row)),
-  ].join("\n")
-}
-
-const inHeader = (text: string): string => text.toWellFormed().replaceAll(/[\r\n\0]|^[ \t]+|[ \t]+$/g, "")
-
-export interface Draft {
-  readonly request: Request
-  /** The parameters as texts, to be held against the document. */
-  readonly sent: ReadonlyMap<string, string>
-}
-
-/** The step's request in this world, with its flaw where that is on a field or a parameter. */
-export const draftOf = (step: Step, world: World): Draft => {
-  const { body, flaw, operation, role } = step
-  const sent = new Map<string, string>()
-  const named = operation.parameters.filter(({ name }) => step.parameters[name] !== undefined)
-  for (const { in: place, name } of named) {
-    const kind = place === "path" ? kindOfParameter(operation, name) : operation.kind
-    sent.set(name, world.settledText(String(step.parameters[name]), name, kind))
-  }
-  const target = () => {
-    const path = operation.path.replaceAll(/\{([^}]+)\}/g, (_, name: string) =>
-      encodeURIComponent(sent.get(name) ?? ""),
-    )
-    const query = operation.parameters
-      .filter((parameter) => parameter.in === "query" && sent.has(parameter.name))
-      .map(({ name }) => `${name}=${encodeURIComponent(sent.get(name) ?? "")}`)
-    return query.length === 0 ? path : `${path}?${query.join("&")}`
-  }
-  for (const tag of ["if-match", "if-none-match"]) {
-    const text = sent.get(tag)
-    if (text !== undefined) sent.set(tag, world.settledTag(text, target()))
-  }
-  if (flaw?.on === "parameter") {
-    const flawed = operation.parameters[flaw.at % operation.parameters.length]
-    if (flawed !== undefined && flaw.text !== undefined) sent.set(flawed.name, flaw.text)
-    else if (flawed?.in !== "path") sent.delete(flawed?.name ?? "")
-  }
-  // No lone surrogate gets into a URL, and white space around a header's value is no part of it.
-  for (const { in: place, name } of operation.parameters) {
-    const text = sent.get(name)
-    if (text !== undefined) sent.set(name, place === "header" ? inHeader(text) : text.toWellFormed())
-  }
-  const headers = operation.parameters
-    .filter((parameter) => parameter.in === "header" && sent.has(parameter.name))
-    .map(({ name }) => [name, sent.get(name) ?? ""] as const)
-  const token = operation.needsToken ? world.tokenOf(role) : undefined
-  const text =
-    body === undefined
-      ? undefined
-      : bodyText(body.type, world.settled(body.value, "", operation.kind), flaw?.on === "field" ? flaw.flaw : undefined)
-  return {
-    sent,
-    request: {
-      method: operation.method,
-      target: target(),
-      headers: [
-        ...(token === undefined ? [] : [["authorization", `Bearer ${token}`] as const]),
-        ["x-forwarded-for", world.address],
-        ...(body === undefined ? [] : [["content-type", body.type] as const]),
-        ...headers,
-      ],
-      ...(text === undefined ? {} : { body: Buffer.from(text, "utf8") }),
-    },
-  }
 }
