@@ -234,7 +234,7 @@ layer(stage, { excludeTestServices: true, timeout: "120 seconds" })("the process
         settings: {
           HEDONIFY_MAILBOX_SIZE: "8",
           HEDONIFY_BATCH_SIZE_MAX: "1",
-          HEDONIFY_ORDER_DEADLINE: "30 seconds",
+          HEDONIFY_ORDER_DEADLINE: "15 seconds",
         },
         nodeArguments: ["--expose-gc", "--import", new URL("memoryProbe.ts", import.meta.url).href],
       })
