@@ -8,6 +8,9 @@ import { findPlanted } from "./plantedBugs/finding.ts"
 import { simulate } from "./simulation.ts"
 import { sentenceOf } from "./story.ts"
 
+// Nobody reads the stacks of a thread's errors, most of which are answers; taking them cost a quarter of every run.
+Error.stackTraceLimit = 0
+
 export type Wanted =
   | { readonly _tag: "Seeds"; readonly seeds: ReadonlyArray<number> }
   | { readonly _tag: "Bug"; readonly name: string; readonly seedsMax: number }

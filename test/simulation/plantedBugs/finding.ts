@@ -1,4 +1,4 @@
-/** Looks for a planted bug, seed by seed from the first on: how many it took, and how it showed. */
+/** Looks for a planted bug, seed by seed: how many it took, and how it showed. */
 import { simulate } from "../simulation.ts"
 import { sentenceOf } from "../story.ts"
 import { type PlantedBug, withPlanted } from "./planting.ts"
@@ -13,13 +13,14 @@ export interface Found {
   readonly as: string
 }
 
-export const findPlanted = async (bug: PlantedBug, seedsMax: number): Promise<Found> => {
+/** Among the first so many seeds, from this one on and then from the first. */
+export const findPlanted = async (bug: PlantedBug, seedsMax: number, from = 0): Promise<Found> => {
   let found: Found = { name: bug.name, seeds: null, as: "" }
   await withPlanted(bug, (modules) => {
-    for (let seed = 0; seed < seedsMax; seed++) {
-      const { violation } = simulate(seed, modules)
+    for (let tried = 0; tried < seedsMax; tried++) {
+      const { violation } = simulate((from + tried) % seedsMax, modules)
       if (violation === null) continue
-      found = { name: bug.name, seeds: seed + 1, as: sentenceOf(violation) }
+      found = { name: bug.name, seeds: tried + 1, as: sentenceOf(violation) }
       return
     }
   })
