@@ -28,7 +28,8 @@ export const operationsOf = (history: OrderHistory): Operations => {
     addKey(history, attempts, sinks)
   }
   addEndings(history, orders, products)
-  for (const movements of grouped(history.movements, ({ key, productId }) => `${productId} ${key}`)) {
+  // A key may have been sent with several movements, of which one happened at most: each is possible by itself.
+  for (const movements of grouped(history.movements, ({ delta, key, productId }) => `${productId} ${delta} ${key}`)) {
     const done = movements.filter(({ answer }) => answer.kind === "moved" || answer.kind === "replayed")
     const possible = [...done, ...movements.filter(({ answer }) => answer.kind === "unknown")]
     const [first] = possible

@@ -188,14 +188,17 @@ const wholeRun = Effect.fnUntraced(function* (world: World): Effect.fn.Return<vo
 })
 
 /** Until everything has ended whose time is or soon will be over, or long enough for any hold to end; then a bit more. */
-const settling = Effect.fnUntraced(function* ({ database, runtime }: World) {
+const settling = Effect.fnUntraced(function* ({ database, nodes, runtime, scenario }: World) {
   const { tables } = database
   const isOver = ({ expiresAtMillis, status }: OrderRow) =>
     status === "reserved" && expiresAtMillis <= runtime.nowMillis + 10 * sweepIntervalMillis
+  const shards = Array.from({ length: scenario.shop.shards }, (_, shard) => shard)
+  /** Somebody's command may still be on its way to the database, though its caller has given up. */
+  const isCommitting = () => nodes.some((node) => shards.some((shard) => node.isCommitting(shard, runtime.nowMillis)))
   const latestMillis = runtime.nowMillis + holdTtlMillis + 3_000
   const isPending = () =>
     tables.holds.all().length + tables.pendingReturns.all().length > 0 || tables.orders.all().some(isOver)
-  while (runtime.nowMillis < latestMillis && isPending()) yield* Effect.sleep(sweepIntervalMillis)
+  while (runtime.nowMillis < latestMillis && (isPending() || isCommitting())) yield* Effect.sleep(sweepIntervalMillis)
   yield* Effect.sleep(3 * sweepIntervalMillis)
 })
 

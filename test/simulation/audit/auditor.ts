@@ -116,7 +116,9 @@ export class Auditor {
     if (answer === null || answer._tag === "HungUp") return
     const { tables } = this.#database
     const row = tables.orders.get(request.orderId)
-    if (knownBefore !== null && answer._tag !== "Busy" && answer._tag !== "OutcomeUnknown") {
+    // A row that the database refuses is refused before its key is looked at.
+    const isKeyAnswered = answer._tag !== "Busy" && answer._tag !== "OutcomeUnknown" && answer._tag !== "CommandFailed"
+    if (knownBefore !== null && isKeyAnswered) {
       const isSame = knownBefore.fingerprint === request.fingerprint
       const code = answer._tag === "Refused" ? answer.refusal.code : answer._tag
       assert.strictEqual(code, isSame ? "Repeated" : "idempotency_key_reused", "the answer to a key that was known")

@@ -46,17 +46,22 @@ const attemptsOf = (purchase: Purchase, attempts: History["attempts"]): Readonly
   const { answer, buyer, invokedAtMillis: invokedAt, key, lines } = purchase
   const seen = { caller: buyer.caller, key, invokedAt, answeredAt: answeredAtOf(purchase), answer: answerOf(answer) }
   if (lines !== null) return [{ ...seen, lines }]
-  if (answer?._tag === "Placed") return [{ ...seen, lines: answer.order.lines }]
-  // One checkout asks its coordinator once at most; what it was told goes for the lines that it asked for.
-  return attempts.flatMap(({ request, startedAtMillis }) =>
+  // One checkout asks its coordinator once at most; what it was told goes for the lines that it asked for. Where its
+  // client heard nothing, it may have begun, in a process that stood still, long after the client had gone.
+  const latestMillis = answeredAtOf(purchase) ?? Infinity
+  const asked = attempts.flatMap(({ request, startedAtMillis }) =>
     request.caller === buyer.caller &&
     request.key === key &&
     request.cartVersion !== null &&
     startedAtMillis >= invokedAt &&
-    startedAtMillis <= purchase.answeredAtMillis
-      ? [{ ...seen, lines: request.lines }]
+    startedAtMillis <= latestMillis
+      ? [request.lines]
       : [],
   )
+  if (answer?._tag !== "Placed") return asked.map((each) => ({ ...seen, lines: each }))
+  // The order may be another attempt's, of other lines, while this one held its own.
+  const heldOnly = asked.map((each) => ({ ...seen, lines: each, answer: { kind: "notPlaced" } as const }))
+  return [{ ...seen, lines: answer.order.lines }, ...(answer.isReplayed ? heldOnly : [])]
 }
 
 const cancellationOf = (cancellation: Cancellation): CancellationSeen => {

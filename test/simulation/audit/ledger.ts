@@ -141,7 +141,7 @@ export class Ledger {
         assert.strictEqual(value, this.#values.get(name), `batch ${row.batch} made other edits than it says: ${name}`)
       }
     }
-    this.#noteHeld(row.committedAtMillis)
+    this.#noteHeld(before, applied.steps, row.committedAtMillis)
     this.batches.push({ shard, batch: row.batch, epoch: row.epoch, atMillis: row.committedAtMillis, ...applied })
   }
 
@@ -164,13 +164,23 @@ export class Ledger {
     }
   }
 
-  /** Units under holds change with many a batch; what a refusal says of them is looked up here. */
-  #noteHeld(atMillis: number): void {
-    const held = new Map<ProductId, number>()
-    for (const { productId, quantity } of this.#database.tables.holds.all()) {
-      held.set(productId, (held.get(productId) ?? 0) + quantity)
+  /**
+   * Units under holds as each command of a batch may have found them: at most with all that the batch holds and before it
+   * releases any, at least the other way round, and then as the batch leaves them.
+   */
+  #noteHeld(before: Before, steps: ReadonlyArray<Step>, atMillis: number): void {
+    const earlier = addUp([...before.holds.values()])
+    const [most, least] = [new Map(earlier), new Map(earlier)]
+    for (const { moved, submission, taken } of steps) {
+      const { _tag } = submission.command
+      if (_tag === "Hold") for (const line of taken?.lines ?? []) addTo(most, line.productId, line.quantity)
+      if (_tag !== "Release") continue
+      for (const productId of submission.command.productIds) {
+        addTo(least, productId, -(moved.get(stockCount(productId)) ?? 0))
+      }
     }
-    this.held.push({ atMillis, units: held })
+    const now = addUp(this.#database.tables.holds.all())
+    for (const units of [most, least, now]) this.held.push({ atMillis, units })
   }
 
   /** One command after the other: each finds what those ahead of it left, as if it were alone. */
@@ -344,6 +354,16 @@ export class Ledger {
     const earlier = factsOf(product)
     return new Map([...factsOf(edited)].map(([name, value]) => [name, value - (earlier.get(name) ?? 0)]))
   }
+}
+
+const addTo = (units: Map<ProductId, number>, productId: ProductId, by: number): void => {
+  units.set(productId, (units.get(productId) ?? 0) + by)
+}
+
+const addUp = (rows: Lines): Map<ProductId, number> => {
+  const units = new Map<ProductId, number>()
+  for (const { productId, quantity } of rows) addTo(units, productId, quantity)
+  return units
 }
 
 type Lines = ReadonlyArray<{ readonly productId: ProductId; readonly quantity: number }>
