@@ -26,4 +26,5 @@ export const regressions: ReadonlyArray<Regression> = [
   { seed: 1_869_730_351, found: "the same, with holds of another shard" },
   { seed: 1_869_704_252, found: "a shortage that holds of its own batch explain, which a later command released" },
   { seed: 1_869_699_980, found: "a row that the database refuses under a key that was known" },
+  { seed: 840_381_126, found: "a shortage told by rows that were read before another shard consumed a hold" },
 ]

@@ -40,6 +40,13 @@ export interface AppliedBatch {
   readonly isSurprise: boolean
 }
 
+export interface HeldUnits {
+  readonly atMillis: number
+  readonly units: ReadonlyMap<ProductId, number>
+  /** What the batch of this moment held. */
+  readonly taken: ReadonlyMap<ProductId, number>
+}
+
 interface Before {
   readonly holds: ReadonlyMap<string, HoldRow>
   readonly returns: ReadonlyMap<string, PendingReturnRow>
@@ -59,7 +66,7 @@ export class Ledger {
   /** The version that each edit left its product at. */
   readonly versions = new Map<Submission, number>()
   /** What was under holds, by product, from each moment on at which it changed. */
-  readonly held: Array<{ readonly atMillis: number; readonly units: ReadonlyMap<ProductId, number> }> = []
+  readonly held: Array<HeldUnits> = []
   readonly #values: Map<string, number>
   readonly #soldCarts = new Set<string>()
   readonly #database: MemoryDatabase
@@ -164,23 +171,20 @@ export class Ledger {
     }
   }
 
-  /**
-   * Units under holds as each command of a batch may have found them: at most with all that the batch holds and before it
-   * releases any, at least the other way round, and then as the batch leaves them.
-   */
+  /** Units under holds before a batch releases any and as it leaves them, and what it held itself. */
   #noteHeld(before: Before, steps: ReadonlyArray<Step>, atMillis: number): void {
-    const earlier = addUp([...before.holds.values()])
-    const [most, least] = [new Map(earlier), new Map(earlier)]
-    for (const { moved, submission, taken } of steps) {
-      const { _tag } = submission.command
-      if (_tag === "Hold") for (const line of taken?.lines ?? []) addTo(most, line.productId, line.quantity)
-      if (_tag !== "Release") continue
-      for (const productId of submission.command.productIds) {
-        addTo(least, productId, -(moved.get(stockCount(productId)) ?? 0))
-      }
+    const least = addUp([...before.holds.values()])
+    const taken = new Map<ProductId, number>()
+    for (const { moved, submission, taken: lines } of steps) {
+      const { command } = submission
+      if (command._tag === "Hold") for (const line of lines?.lines ?? []) addTo(taken, line.productId, line.quantity)
+      if (command._tag !== "Release") continue
+      for (const productId of command.productIds) addTo(least, productId, -(moved.get(stockCount(productId)) ?? 0))
     }
-    const now = addUp(this.#database.tables.holds.all())
-    for (const units of [most, least, now]) this.held.push({ atMillis, units })
+    this.held.push(
+      { atMillis, units: least, taken },
+      { atMillis, units: addUp(this.#database.tables.holds.all()), taken },
+    )
   }
 
   /** One command after the other: each finds what those ahead of it left, as if it were alone. */

@@ -49,12 +49,19 @@ const checkShortage = (
 ): void => {
   const since = held.findLastIndex(({ atMillis }) => atMillis < startedAtMillis)
   const meanwhile = held.slice(Math.max(0, since)).filter(({ atMillis }) => atMillis <= answeredAtMillis)
-  const moments = since < 0 ? [{ units: new Map<ProductId, number>() }, ...meanwhile] : meanwhile
+  const none = new Map<ProductId, number>()
+  const moments = since < 0 ? [{ units: none, taken: none }, ...meanwhile] : meanwhile
   const wouldDo = lines.map(({ available, productId, requested }) => {
     const wanted = "lines" in command ? command.lines.find((line) => line.productId === productId) : undefined
     assert.ok(wanted !== undefined && "quantity" in wanted, `command ${number} was refused what it did not ask for`)
     assert.strictEqual(requested, wanted.quantity, `command ${number} was told that it asked for something else`)
-    return new Set(moments.map(({ units }) => available + (units.get(productId) ?? 0) >= requested))
+    // Rows are read before the batch is committed whose own holds are planned on top of them.
+    const found = moments.flatMap(({ units }, at) =>
+      [none, ...moments.slice(at).map(({ taken }) => taken)].map(
+        (taken) => (units.get(productId) ?? 0) + (taken.get(productId) ?? 0),
+      ),
+    )
+    return new Set(found.map((units) => available + units >= requested))
   })
   const may = retryable ? wouldDo.every((ways) => ways.has(true)) : wouldDo.some((ways) => ways.has(false))
   assert.ok(may, `command ${number} was told ${retryable ? "to try again" : "not to try again"}, and why not is not so`)
