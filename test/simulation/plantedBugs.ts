@@ -21,8 +21,7 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
  */
 export const rareSeeds: ReadonlyMap<string, number> = new Map([
   ["carry lost on halving", 331],
-  ["sold out answered by a replaced writer", 1_113],
-  ["another epoch's batch taken for one's own", 222],
+  ["sold out answered by a replaced writer", 1_725],
   ["memory kept under a new lease", 2_003],
   ["only one number given up after a defect", 778],
   ["an order expired that was cancelled before", 2_040],

@@ -2,14 +2,13 @@
  * A thread that runs seeds and says what came of them, with the sources as they are or with a bug planted in a copy.
  * Must stay true: it keeps nothing from one seed to the next, so that a seed is the same run in whichever thread.
  */
+// oxlint-disable-next-line import/no-unassigned-import -- it has to be done before Effect is loaded
+import "./quickThread.ts"
 import { parentPort } from "node:worker_threads"
 import { plantedBugs } from "./plantedBugs.ts"
 import { findPlanted } from "./plantedBugs/finding.ts"
 import { simulate } from "./simulation.ts"
 import { sentenceOf } from "./story.ts"
-
-// Nobody reads the stacks of a thread's errors, most of which are answers; taking them cost a quarter of every run.
-Error.stackTraceLimit = 0
 
 export type Wanted =
   | { readonly _tag: "Seeds"; readonly seeds: ReadonlyArray<number> }

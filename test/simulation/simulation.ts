@@ -177,7 +177,9 @@ const wholeRun = Effect.fnUntraced(function* (world: World): Effect.fn.Return<vo
 
   if (company === "rival") yield* takeOver(world, nodes.at(-1) ?? (yield* start(world)))
   const calmMillis = runtime.nowMillis
-  for (const visit of shop.visits) yield* visiting(world, calmly(visit))
+  // Some come more than once with the same wish; one last look at each key is enough.
+  const wishes = new Map(shop.visits.map((visit) => [visit.wish, visit]))
+  for (const visit of wishes.values()) yield* visiting(world, calmly(visit))
   if (hasRoom(scenario)) judged(() => auditor.whenCalm(calmMillis))
   yield* settling(world)
   const sweptMillis = runtime.nowMillis
