@@ -7,7 +7,7 @@ import { PgTypes } from "@effect/sql-pg"
 import { Effect, Layer, Result } from "effect"
 import type { ProductId, Shard } from "../../src/domain/ids.ts"
 import { commitStatement } from "../../src/inventory/store/commitStatement.ts"
-import type { OrderWrite } from "../../src/domain/batch.ts"
+import { nothingWritten, type OrderWrite } from "../../src/domain/batch.ts"
 import { ShardStore } from "../../src/inventory/store/ShardStore.ts"
 import type { Statement } from "../../src/inventory/store/sqlParameters.ts"
 import { WriterConnections } from "../../src/inventory/store/writerConnections.ts"
@@ -51,7 +51,8 @@ const encoded = ({ parameters, text: sql }: Statement): Statement => ({
 
 const writeOf = (productId: ProductId): OrderWrite => {
   const line = { productId, quantity: 1, unitPrice: 1000, unitsBefore: null }
-  return { command: reserve([[productId, 1]]), lines: [line], currency: "EUR", total: 1000 }
+  const command = reserve([[productId, 1]])
+  return { command, lines: [line], currency: "EUR", total: 1000, ttlMillis: command.reservationTtlMillis }
 }
 
 /** A writer's connection with a writer's settings, and the codecs above. */
@@ -81,16 +82,9 @@ export const makeDatabaseAlone = Effect.fnUntraced(function* (
     const statements = Array.from({ length: Math.max(1, Math.round(orders / batchSize)) }, () => {
       batch += 1
       const made = Array.from({ length: batchSize }, () => writeOf(productId))
-      const nothingElse = {
-        holds: [],
-        extensions: [],
-        releases: [],
-        returns: [],
-        movements: [],
-        endings: [],
-        amendments: [],
-      }
-      return encoded(commitStatement({ ...nothingElse, shard, epoch: lease.epoch, batch, form: "plain", orders: made }))
+      return encoded(
+        commitStatement({ ...nothingWritten, shard, epoch: lease.epoch, batch, form: "plain", orders: made }),
+      )
     })
     const sell = Effect.gen(function* () {
       for (const { parameters, text: sql } of statements) {

@@ -12,7 +12,12 @@ import { reserve } from "../../test/inventory/fixtures.ts"
 import { median } from "../statistics.ts"
 import { type Strategy, timed } from "./strategy.ts"
 
-export const settings = { mailboxSize: mailboxSizeDefault, batchSizeMax: batchSizeMaxDefault, lingerMillis: 0 }
+export const settings = {
+  mailboxSize: mailboxSizeDefault,
+  batchSizeMax: batchSizeMaxDefault,
+  lingerMillis: 0,
+  offerTtlMillis: 60_000,
+}
 
 export const makeOurs = Effect.fnUntraced(function* (shard: Shard, productId: ProductId, callers: number) {
   const store = yield* ShardStore

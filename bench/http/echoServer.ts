@@ -64,6 +64,8 @@ const place = Effect.fnUntraced(function* (
     createdAtMillis,
     expiresAtMillis: createdAtMillis + reservationTtlDefaultMillis,
     paidAtMillis: null,
+    payments: [],
+    shipments: [],
   })
   return HttpServerResponse.text(JSON.stringify(view), {
     status: 201,

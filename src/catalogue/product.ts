@@ -19,6 +19,8 @@ export interface Product {
   readonly paused: boolean
   readonly archived: boolean
   readonly waitlist: boolean
+  /** How long an unpaid order with it keeps its stock; null leaves it to the service's setting. */
+  readonly reservationTtlSeconds: number | null
   readonly stockGroup: string | null
   readonly imageUrl: string | null
   readonly version: number
@@ -35,6 +37,8 @@ export interface NewProduct {
   readonly saleStartsAtMillis: number | null
   readonly paused: boolean
   readonly waitlist: boolean
+  /** How long an unpaid order with it keeps its stock; null leaves it to the service's setting. */
+  readonly reservationTtlSeconds: number | null
   readonly stockGroup: string | null
   readonly imageUrl: string | null
 }

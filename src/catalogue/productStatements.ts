@@ -17,7 +17,7 @@ export interface ProductRow extends Omit<Product, "price"> {
 export const columns = `p.id, p.merchant_id as "merchantId", p.name, p.description, p.price::float8 as price, p.currency,
   s.stocked, s.available, p.limit_per_customer as "limitPerCustomer",
   floor(extract(epoch from p.sale_starts_at) * 1000)::float8 as "saleStartsAtMillis",
-  p.paused, p.archived, p.waitlist, p.stock_group as "stockGroup", p.image_url as "imageUrl", p.version,
+  p.paused, p.archived, p.waitlist, p.reservation_ttl_seconds as "reservationTtlSeconds", p.stock_group as "stockGroup", p.image_url as "imageUrl", p.version,
   floor(extract(epoch from p.created_at) * 1000)::float8 as "createdAtMillis",
   floor(extract(epoch from p.updated_at) * 1000)::float8 as "updatedAtMillis"`
 
@@ -51,7 +51,7 @@ export interface ProductToInsert extends NewProduct {
 
 const inserted = `(id uuid, "merchantId" uuid, shard smallint, "movementId" uuid, name text, description text,
   price bigint, currency text, stock integer, "limitPerCustomer" integer, "saleStartsAtMillis" float8, paused boolean,
-  waitlist boolean, "stockGroup" text, "imageUrl" text)`
+  waitlist boolean, "reservationTtlSeconds" integer, "stockGroup" text, "imageUrl" text)`
 
 /**
  * The common table expressions `p`, `s` and `movement` that insert these products where `condition` holds. A movement's
@@ -68,10 +68,10 @@ export const insertProducts = (
       select * from json_to_recordset(${JSON.stringify(rows)}::json) as wanted ${sql.literal(inserted)}),
     p as (
       insert into products (id, merchant_id, shard, name, description, price, currency, limit_per_customer,
-        counts_units, sale_starts_at, paused, waitlist, stock_group, image_url, created_at, updated_at)
+        counts_units, sale_starts_at, paused, waitlist, reservation_ttl_seconds, stock_group, image_url, created_at, updated_at)
       select id, "merchantId", shard, name, description, price, currency, "limitPerCustomer",
-        "limitPerCustomer" is not null, to_timestamp("saleStartsAtMillis" / 1000), paused, waitlist, "stockGroup",
-        "imageUrl", now(), now()
+        "limitPerCustomer" is not null, to_timestamp("saleStartsAtMillis" / 1000), paused, waitlist,
+        "reservationTtlSeconds", "stockGroup", "imageUrl", now(), now()
       from wanted where ${condition}
       returning *),
     s as (

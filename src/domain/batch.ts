@@ -4,17 +4,23 @@
  */
 import type {
   Amend,
+  Deliver,
   EndingOrder,
+  Extend,
   Hold,
   IdempotencyKey,
+  Join,
+  Leave,
+  Pay,
   PricedLine,
   Release,
   Reserve,
   Restock,
   Return,
+  Ship,
 } from "./commands.ts"
 import type { OrderStatus } from "./order.ts"
-import type { AttemptId, MerchantId, ProductId, Shard } from "./ids.ts"
+import type { AccountId, AttemptId, MerchantId, OfferId, ProductId, Shard } from "./ids.ts"
 
 /** A product as its shard needs it. `paused` covers a merchant who may not sell. */
 export interface ProductState {
@@ -29,11 +35,17 @@ export interface ProductState {
   readonly saleStartsAtMillis: number | null
   readonly paused: boolean
   readonly archived: boolean
+  /** Whether it has a waiting list. */
+  readonly waitlist: boolean
+  /** How long a reservation with this product lasts at most; null leaves it to the service. */
+  readonly reservationTtlSeconds: number | null
   readonly version: number
   readonly stocked: number
   readonly available: number
   /** Whether holds may exist: never false while one does. */
   readonly mayHaveHolds: boolean
+  /** Whether anybody may wait for it: never false while somebody does. */
+  readonly mayHaveWaiters: boolean
 }
 
 /** A line to write. */
@@ -50,6 +62,8 @@ export interface OrderWrite {
   readonly lines: ReadonlyArray<LineWrite>
   readonly currency: string
   readonly total: number
+  /** How long the reservation lasts. */
+  readonly ttlMillis: number
 }
 
 export interface HoldWrite {
@@ -64,9 +78,27 @@ export interface HoldExtension {
   readonly productIds: ReadonlyArray<ProductId>
 }
 
-/** A status change of an order whose home is this shard, from `reserved`. */
+/**
+ * The end of an order whose home is this shard. `cancelled`: of a reservation in its time, or, as `refunded`, of a paid
+ * one; `expired`: of a reservation whose time is over; `refunded`: of a paid one. None of them once anything is shipped.
+ */
 export interface EndingWrite extends EndingOrder {
-  readonly status: Extract<OrderStatus, "cancelled" | "expired">
+  readonly status: Extract<OrderStatus, "cancelled" | "expired" | "refunded">
+}
+
+/** One who waits for a product, and would be offered it. */
+export interface Waiter {
+  readonly offerId: OfferId
+  readonly accountId: AccountId
+  readonly quantity: number
+}
+
+/** A place on the waiting list that becomes a hold of kind `offer`. */
+export interface OfferWrite extends Waiter {
+  readonly productId: ProductId
+  readonly unitPrice: number
+  readonly currency: string
+  readonly unitsBefore: number | null
 }
 
 /** An edit of a product that was at `version` when it was planned. */
@@ -91,7 +123,36 @@ export interface BatchWrite {
   readonly movements: ReadonlyArray<Restock>
   readonly endings: ReadonlyArray<EndingWrite>
   readonly amendments: ReadonlyArray<AmendmentWrite>
+  readonly payments: ReadonlyArray<Extend>
+  readonly settlements: ReadonlyArray<Pay>
+  readonly shipments: ReadonlyArray<Ship>
+  readonly deliveries: ReadonlyArray<Deliver>
+  readonly joins: ReadonlyArray<Join>
+  readonly leaves: ReadonlyArray<Leave>
+  readonly offers: ReadonlyArray<OfferWrite>
+  /** How long the batch's offers last. */
+  readonly offerTtlMillis: number
 }
+
+/** A batch of nothing, to be filled. */
+export const nothingWritten = {
+  orders: [],
+  holds: [],
+  extensions: [],
+  releases: [],
+  returns: [],
+  movements: [],
+  endings: [],
+  amendments: [],
+  payments: [],
+  settlements: [],
+  shipments: [],
+  deliveries: [],
+  joins: [],
+  leaves: [],
+  offers: [],
+  offerTtlMillis: 0,
+} satisfies Omit<BatchWrite, "shard" | "epoch" | "batch" | "form">
 
 /** One row of a hold, live or past its time. */
 export interface KnownHold extends IdempotencyKey, PricedLine {

@@ -69,6 +69,17 @@ export const sweepSizeMax = 500
 /** Pages that one sweep goes on for before the next looks again. */
 export const sweepPagesMax = 20
 
+/** How long an offer to somebody on a waiting list may stand at most. */
+export const offerTtlMaxMillis = 24 * 3_600_000
+/** Offers that one command makes; who waits behind them comes with the next, still before anybody else. */
+export const offersMax = 100
+
+/**
+ * What an order's time lasts for at least from the moment its first payment begins: longer than a charge may take, its
+ * retries and a callback that is late by half a minute.
+ */
+export const paymentExtensionMillis = 2 * 60_000
+
 /** How long a commit may be silent before its outcome counts as unknown; a shard's reads are given up then, too. */
 export const commitSilenceMaxMillis = 2_500
 /** How long a statement that belongs to no single shard may take before it is given up. */
@@ -127,6 +138,13 @@ export const cataloguePageTtlMillis = 10_000
 
 export const reservationTtlDefaultMillis = 15 * 60_000
 export const reservationTtlMaxMillis = 30 * 24 * 3_600_000
+/** The same for one product, in seconds. */
+export const productReservationTtlMaxSeconds = reservationTtlMaxMillis / 1000
+
+export const carrierLengthMax = 100
+export const trackingNumberLengthMax = 100
+export const paymentMethodLengthMax = 100
+export const paymentReferenceLengthMax = 200
 
 /** Seconds a refused caller is asked to wait: long enough to matter, short enough for a sale. */
 export const retryAfterSeconds = 1

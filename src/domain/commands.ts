@@ -5,10 +5,32 @@
  * Quantities are units, amounts minor units, and every collection is within the bounds of `bounds.ts`; the service
  * that makes a command has checked them.
  */
-import type { AttemptId, CallerId, MerchantId, OrderId, ProductId, Shard, StockMovementId } from "./ids.ts"
+import {
+  AttemptId,
+  CallerId,
+  type AccountId,
+  type MerchantId,
+  type OfferId,
+  type OrderId,
+  type PaymentId,
+  type ProductId,
+  type Shard,
+  type ShipmentId,
+  type StockMovementId,
+} from "./ids.ts"
 import type { Money } from "./money.ts"
-import type { RequestedLine } from "./order.ts"
-import type { AmendRefusal, CancelRefusal, MovementRefusal, OrderRefusal } from "./refusals.ts"
+import type { PaymentStatus, RequestedLine } from "./order.ts"
+import type {
+  AmendRefusal,
+  CancelRefusal,
+  DeliverRefusal,
+  JoinRefusal,
+  MovementRefusal,
+  OrderRefusal,
+  PaymentRefusal,
+  RefundRefusal,
+  ShipRefusal,
+} from "./refusals.ts"
 
 /** What makes a retry the same request: who asked, under which key, for what (first 128 bits of SHA-256, hex). */
 export interface IdempotencyKey {
@@ -32,13 +54,16 @@ export interface PricedLine {
   readonly unitPrice: number
 }
 
-/** The lines another shard holds for an order, as its Hold answered, under the fingerprint that it was given. */
+/** Lines that are held for an order, as they were held, under the key and the fingerprint of the hold. */
 export interface HeldPart {
   readonly shard: Shard
   readonly attempt: AttemptId
+  readonly key: string
   readonly fingerprint: string
   readonly currency: string
   readonly lines: ReadonlyArray<PricedLine>
+  /** The shortest time to pay that any of these products sets; null where none does. */
+  readonly reservationTtlSeconds: number | null
 }
 
 /** Place an order whose home is this shard: its own lines from the stock, the others from holds. */
@@ -105,7 +130,7 @@ export interface EndingOrder {
   readonly lines: ReadonlyArray<EndingLine>
 }
 
-/** End a reservation for its own caller, while its time runs. */
+/** End an order for its own caller: a reservation while its time runs, or a paid order of which nothing was shipped. */
 export interface Cancel extends EndingOrder {
   readonly _tag: "Cancel"
 }
@@ -114,6 +139,105 @@ export interface Cancel extends EndingOrder {
 export interface Expire extends EndingOrder {
   readonly _tag: "Expire"
 }
+
+/** Give a paid order of which nothing was shipped its money back, and the stock its units. */
+export interface Refund extends EndingOrder {
+  readonly _tag: "Refund"
+}
+
+/** How an order is paid: by a charge at the payment provider, or elsewhere, as a channel tells of it. */
+export type PaymentMethod =
+  | { readonly _tag: "Charge"; readonly method: string }
+  | { readonly _tag: "External"; readonly reference: string }
+
+/**
+ * Begin to pay a reservation while its time runs. The first payment of an order makes that time last for at least
+ * `extensionMillis` from now; a payment that was made elsewhere pays the order at once.
+ */
+export interface Extend extends IdempotencyKey {
+  readonly _tag: "Extend"
+  readonly paymentId: PaymentId
+  readonly orderId: OrderId
+  readonly payment: PaymentMethod
+  readonly extensionMillis: number
+}
+
+/** What became of a charge at the payment provider. */
+export type ChargeResult =
+  | { readonly _tag: "Succeeded" }
+  | { readonly _tag: "Declined"; readonly declineCode: string }
+  /** The money is back, or was never taken. */
+  | { readonly _tag: "Refunded" }
+
+/**
+ * Write down what became of a charge. One that succeeded pays its order, or is to be refunded where that is no longer
+ * a reservation in its time.
+ */
+export interface Pay {
+  readonly _tag: "Pay"
+  readonly paymentId: PaymentId
+  readonly orderId: OrderId
+  readonly result: ChargeResult
+}
+
+/** Send off everything that this merchant sells in a paid order. */
+export interface Ship {
+  readonly _tag: "Ship"
+  readonly shipmentId: ShipmentId
+  readonly orderId: OrderId
+  readonly merchantId: MerchantId
+  readonly carrier: string
+  readonly trackingNumber: string
+}
+
+/** Say that a shipment has arrived. */
+export interface Deliver {
+  readonly _tag: "Deliver"
+  readonly shipmentId: ShipmentId
+  readonly orderId: OrderId
+}
+
+/** Wait for units of a product. An account has one place a product; another quantity is a new place at the end. */
+export interface Join {
+  readonly _tag: "Join"
+  readonly offerId: OfferId
+  readonly productId: ProductId
+  readonly accountId: AccountId
+  readonly quantity: number
+}
+
+/** Give up a place on a waiting list, where there is one. */
+export interface Leave {
+  readonly _tag: "Leave"
+  readonly productId: ProductId
+  readonly accountId: AccountId
+}
+
+/** Hold what there is of a product for those who wait for it, the earliest whose quantity fits first. */
+export interface Offer {
+  readonly _tag: "Offer"
+  readonly productId: ProductId
+}
+
+/** Read anew what is remembered of a merchant's products: orders ahead do not see what changed, those behind do. */
+export interface Refresh {
+  readonly _tag: "Refresh"
+  readonly merchantId: MerchantId
+}
+
+/** Under which an offer is held; no request has such a fingerprint. */
+const offerFingerprint = "0".repeat(32)
+
+/** The name of the hold that an offer is. */
+export const offerHold = (
+  offerId: OfferId,
+  accountId: AccountId,
+): IdempotencyKey & { readonly attempt: AttemptId } => ({
+  caller: CallerId.make(accountId),
+  key: `offer/${offerId}`,
+  fingerprint: offerFingerprint,
+  attempt: AttemptId.make(offerId),
+})
 
 /** What a merchant may change of a product; what is left out stays. */
 export interface ProductChange {
@@ -126,6 +250,7 @@ export interface ProductChange {
   readonly paused?: boolean
   readonly archived?: boolean
   readonly waitlist?: boolean
+  readonly reservationTtlSeconds?: number | null
   readonly imageUrl?: string | null
 }
 
@@ -138,7 +263,24 @@ export interface Amend {
   readonly change: ProductChange
 }
 
-export type Command = Reserve | Hold | Release | Return | Restock | Cancel | Expire | Amend
+export type Command =
+  | Reserve
+  | Hold
+  | Release
+  | Return
+  | Restock
+  | Cancel
+  | Expire
+  | Refund
+  | Extend
+  | Pay
+  | Ship
+  | Deliver
+  | Amend
+  | Join
+  | Leave
+  | Offer
+  | Refresh
 
 export interface SoldLine extends PricedLine {
   readonly name: string
@@ -163,7 +305,12 @@ export type ReserveOutcome =
   | { readonly _tag: "CartChanged" }
 
 export type HoldOutcome =
-  | { readonly _tag: "Held"; readonly currency: string; readonly lines: ReadonlyArray<SoldLine> }
+  | {
+      readonly _tag: "Held"
+      readonly currency: string
+      readonly lines: ReadonlyArray<SoldLine>
+      readonly reservationTtlSeconds: number | null
+    }
   | { readonly _tag: "Refused"; readonly refusal: OrderRefusal }
   /** A later attempt of the same request has these units, or the order is being placed: nothing was taken. */
   | { readonly _tag: "Superseded" }
@@ -181,10 +328,38 @@ export type RestockOutcome =
   | { readonly _tag: "Refused"; readonly refusal: MovementRefusal }
 
 export type CancelOutcome =
+  /** Cancelled, or refunded where it was paid. */
   | { readonly _tag: "Cancelled" }
-  /** It was cancelled before. */
+  /** It was cancelled or refunded before. */
   | { readonly _tag: "AlreadyCancelled" }
   | { readonly _tag: "Refused"; readonly refusal: CancelRefusal }
+
+export type RefundOutcome =
+  | { readonly _tag: "Refunded" }
+  | { readonly _tag: "AlreadyRefunded" }
+  | { readonly _tag: "Refused"; readonly refusal: RefundRefusal }
+
+export type ExtendOutcome =
+  /** `paid` where the payment was made elsewhere, `processing` otherwise. */
+  | { readonly _tag: "Begun"; readonly paymentId: PaymentId; readonly createdAtMillis: number }
+  | { readonly _tag: "Repeated"; readonly paymentId: PaymentId }
+  | { readonly _tag: "Refused"; readonly refusal: PaymentRefusal }
+
+/** What the payment is now; null where there is none of this id. */
+export interface PayOutcome {
+  readonly _tag: "Settled"
+  readonly status: PaymentStatus | null
+}
+
+export type ShipOutcome =
+  | { readonly _tag: "Shipped"; readonly shipmentId: ShipmentId; readonly createdAtMillis: number }
+  | { readonly _tag: "Refused"; readonly refusal: ShipRefusal }
+
+export type DeliverOutcome =
+  | { readonly _tag: "Delivered" }
+  | { readonly _tag: "Refused"; readonly refusal: DeliverRefusal }
+
+export type JoinOutcome = { readonly _tag: "Joined" } | { readonly _tag: "Refused"; readonly refusal: JoinRefusal }
 
 export type AmendOutcome =
   /** As it is now; archiving what is archived changes nothing. */
@@ -200,9 +375,18 @@ interface OutcomeByCommand {
   readonly Restock: RestockOutcome
   readonly Cancel: CancelOutcome
   readonly Amend: AmendOutcome
+  readonly Refund: RefundOutcome
+  readonly Extend: ExtendOutcome
+  readonly Pay: PayOutcome
+  readonly Ship: ShipOutcome
+  readonly Deliver: DeliverOutcome
+  readonly Join: JoinOutcome
   readonly Release: Done
   readonly Return: Done
   readonly Expire: Done
+  readonly Leave: Done
+  readonly Offer: Done
+  readonly Refresh: Done
 }
 
 export type OutcomeOf<C extends Command> = OutcomeByCommand[C["_tag"]]

@@ -28,6 +28,16 @@ export type OrderId = typeof OrderId.Type
 export const StockMovementId = uuid.pipe(Schema.brand("StockMovementId"))
 export type StockMovementId = typeof StockMovementId.Type
 
+export const PaymentId = uuid.pipe(Schema.brand("PaymentId"))
+export type PaymentId = typeof PaymentId.Type
+
+export const ShipmentId = uuid.pipe(Schema.brand("ShipmentId"))
+export type ShipmentId = typeof ShipmentId.Type
+
+/** A place on a waiting list, and the offer that comes of it. */
+export const OfferId = uuid.pipe(Schema.brand("OfferId"))
+export type OfferId = typeof OfferId.Type
+
 /** Names one attempt to place an order over several shards; later attempts sort after earlier ones. */
 export const AttemptId = uuid.pipe(Schema.brand("AttemptId"))
 export type AttemptId = typeof AttemptId.Type

@@ -3,7 +3,7 @@
  * only along this table, each time under the state it starts from.
  */
 import { Schema } from "effect"
-import type { CallerId, MerchantId, OrderId, ProductId, Shard } from "./ids.ts"
+import type { CallerId, MerchantId, OrderId, PaymentId, ProductId, Shard, ShipmentId } from "./ids.ts"
 import type { Money } from "./money.ts"
 
 export const OrderStatus = Schema.Literals([
@@ -34,6 +34,21 @@ export const orderTransitions: { readonly [From in OrderStatus]: ReadonlyArray<O
 export const isLive = (status: OrderStatus): boolean =>
   status !== "cancelled" && status !== "expired" && status !== "refunded"
 
+export const PaymentStatus = Schema.Literals(["processing", "succeeded", "declined", "refunding", "refunded"])
+export type PaymentStatus = typeof PaymentStatus.Type
+
+/**
+ * From each status of a payment those that may follow. `refunding`: the money was or may yet be taken for an order that
+ * is gone, and goes back.
+ */
+export const paymentTransitions: { readonly [From in PaymentStatus]: ReadonlyArray<PaymentStatus> } = {
+  processing: ["succeeded", "declined", "refunding"],
+  succeeded: ["refunding", "refunded"],
+  declined: [],
+  refunding: ["refunded"],
+  refunded: [],
+}
+
 /** What a caller asks for: at most `orderLinesMax` lines of 1 to `lineQuantityMax` units each, no product twice. */
 export interface RequestedLine {
   readonly productId: ProductId
@@ -49,6 +64,27 @@ export interface OrderLine {
   readonly merchantId: MerchantId
 }
 
+export interface Payment {
+  readonly id: PaymentId
+  readonly method: string
+  /** Where a channel took the payment elsewhere: its own name for it. */
+  readonly reference: string | null
+  readonly amount: Money
+  readonly status: PaymentStatus
+  readonly declineCode: string | null
+  readonly createdAtMillis: number
+}
+
+/** One merchant's lines of an order, on their way. */
+export interface Shipment {
+  readonly id: ShipmentId
+  readonly merchantId: MerchantId
+  readonly carrier: string
+  readonly trackingNumber: string
+  readonly createdAtMillis: number
+  readonly deliveredAtMillis: number | null
+}
+
 /** Times are milliseconds since the epoch, as PostgreSQL's clock gave them. */
 export interface Order {
   readonly id: OrderId
@@ -61,6 +97,9 @@ export interface Order {
   readonly createdAtMillis: number
   readonly expiresAtMillis: number
   readonly paidAtMillis: number | null
+  /** The earliest first. */
+  readonly payments: ReadonlyArray<Payment>
+  readonly shipments: ReadonlyArray<Shipment>
 }
 
 /**

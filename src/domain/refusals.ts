@@ -5,7 +5,7 @@
  * The order in which an order's refusals are checked is `orderRefusalOrder`, written here once and held by a test:
  * what is wrong with the request itself comes first, what only the crowd decides comes last.
  */
-import type { ProductId } from "./ids.ts"
+import type { ProductId, ShipmentId } from "./ids.ts"
 import type { Currency, Money } from "./money.ts"
 import type { OrderStatus } from "./order.ts"
 
@@ -57,6 +57,40 @@ export type CheckoutRefusal = { readonly code: "cart_empty" } | { readonly code:
 
 /** Refusals of a cancellation. `status` is what the order has become; an order whose time is over counts as expired. */
 export type CancelRefusal = { readonly code: "not_cancellable"; readonly status: OrderStatus }
+
+/** Refusals of a refund; `status` as in `CancelRefusal`. */
+export type RefundRefusal = { readonly code: "not_refundable"; readonly status: OrderStatus }
+
+/** Refusals of a payment. */
+export type PaymentRefusal =
+  | { readonly code: "idempotency_key_reused" }
+  /** The order's time was over before the payment began. */
+  | { readonly code: "expired" }
+  | { readonly code: "already_paid" }
+  | { readonly code: "payment_in_progress" }
+  /** The order was cancelled or refunded. */
+  | { readonly code: "not_payable"; readonly status: OrderStatus }
+
+/** Refusals of a shipment. */
+export type ShipRefusal =
+  | { readonly code: "not_shippable"; readonly status: OrderStatus }
+  /** This merchant's lines are on their way already, as another shipment. */
+  | { readonly code: "already_shipped"; readonly shipmentId: ShipmentId }
+
+/** A shipment that is not of this order. */
+export type DeliverRefusal = { readonly code: "unknown_shipment" }
+
+/** Refusals of a place on a waiting list. */
+export type JoinRefusal =
+  | { readonly code: "unknown_product"; readonly productIds: ReadonlyArray<ProductId> }
+  /** The product has no waiting list. */
+  | { readonly code: "no_waitlist"; readonly productId: ProductId }
+  | {
+      readonly code: "limit_exceeded"
+      readonly productId: ProductId
+      readonly allowed: number
+      readonly had: number
+    }
 
 /** Refusals of an edit. */
 export type AmendRefusal =

@@ -68,7 +68,7 @@ const columnsOf = (header: Csv.Row): Result.Result<ReadonlyArray<Place>, Request
   return errors.length === 0 ? Result.succeed(places) : Result.fail(invalid(errors))
 }
 
-const numbers = new Set(["price/amount", "stock", "limitPerCustomer"])
+const numbers = new Set(["price/amount", "stock", "limitPerCustomer", "reservationTtlSeconds"])
 const truths = new Set(["paused", "waitlist"])
 
 /** As JSON would have it; what is no number or truth stays text, for the product's own check to refuse. */

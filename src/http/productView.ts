@@ -30,7 +30,8 @@ export const newProductOf = (input: typeof CreateProduct.Type): NewProduct => ({
   limitPerCustomer: input.limitPerCustomer ?? null,
   saleStartsAtMillis: millisOf(input.saleStartsAt ?? null),
   paused: input.paused ?? false,
-  waitlist: input.waitlist ?? false,
+  waitlist: input.waitlist ?? true,
+  reservationTtlSeconds: input.reservationTtlSeconds ?? null,
   stockGroup: input.stockGroup ?? null,
   imageUrl: input.imageUrl ?? null,
 })

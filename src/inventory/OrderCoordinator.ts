@@ -24,7 +24,7 @@ import type { OrderRefusal } from "../domain/refusals.ts"
 import { Inventory } from "./Inventory.ts"
 import { Busy, type CommandError } from "./shard/mailboxEntry.ts"
 import { ShardDirectory } from "./ShardDirectory.ts"
-import { ShardStore } from "./store/ShardStore.ts"
+import { nothingAsked, ShardStore } from "./store/ShardStore.ts"
 
 /** An order as its caller asked for it: every line, whichever shard it belongs to. */
 export interface OrderRequest extends Omit<Reserve, "_tag" | "held"> {
@@ -44,6 +44,15 @@ export class OrderCoordinator extends Context.Service<
   {
     /** `deadlineMillis` as in `ShardActor.submit`. An order over one shard is given up by interruption while it waits. */
     readonly place: (request: OrderRequest, deadlineMillis: number) => Effect.Effect<CoordinatedOutcome, CommandError>
+    /**
+     * Places an order of what one hold of its own shard holds, and of nothing else. `HoldMissing`: the hold was gone, its
+     * time over, or the order is there under another key.
+     */
+    readonly placeHeld: (
+      request: Omit<OrderRequest, "lines" | "cartVersion" | "expectedTotal" | "holdFingerprint">,
+      part: HeldPart & { readonly lines: ReadonlyArray<SoldLine> },
+      deadlineMillis: number,
+    ) => Effect.Effect<CoordinatedOutcome | Extract<ReserveOutcome, { readonly _tag: "HoldMissing" }>, CommandError>
   }
 >()("hedonify/inventory/OrderCoordinator") {
   static readonly layer = Layer.effect(
@@ -75,9 +84,8 @@ const make = Effect.gen(function* () {
 
   /** What the key is known for, if anything: the order, or a refusal of another payload. */
   const known = Effect.fnUntraced(function* (homeShard: Shard, { caller, fingerprint, key }: IdempotencyKey) {
-    const nothing = { movementKeys: [], holds: [], heldProducts: [], statuses: [] }
     const { orders } = yield* store
-      .facts(homeShard, { ...nothing, orderKeys: [{ caller, key }] })
+      .facts(homeShard, { ...nothingAsked, orderKeys: [{ caller, key }] })
       .pipe(Effect.mapError(() => new Busy()))
     const [order] = orders
     if (order === undefined) return null
@@ -142,7 +150,8 @@ const make = Effect.gen(function* () {
       )
       if (outcome._tag === "Held") {
         holds.set(shard, productIds)
-        parts.push({ shard, attempt, fingerprint, currency: outcome.currency, lines: outcome.lines })
+        const { currency, lines: held, reservationTtlSeconds } = outcome
+        parts.push({ shard, attempt, key, fingerprint, currency, lines: held, reservationTtlSeconds })
         continue
       }
       yield* letGo
@@ -212,7 +221,14 @@ const make = Effect.gen(function* () {
     }
     return yield* submitHome(homeShard, { ...request, _tag: "Reserve", held: [] }, deadlineMillis)
   })
-  return OrderCoordinator.of({ place })
+  const placeHeld: OrderCoordinator["Service"]["placeHeld"] = Effect.fnUntraced(
+    function* (request, part, deadlineMillis) {
+      const asked = { ...request, _tag: "Reserve", lines: [], cartVersion: null, expectedTotal: null } as const
+      const outcome = yield* inventory.submit(part.shard, { ...asked, held: [part] }, deadlineMillis)
+      return outcome._tag === "Accepted" ? { ...outcome, homeShard: part.shard, lines: part.lines } : outcome
+    },
+  )
+  return OrderCoordinator.of({ place, placeHeld })
 })
 
 const refused = (refusal: OrderRefusal): CoordinatedOutcome => ({ _tag: "Refused", refusal })

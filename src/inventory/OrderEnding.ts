@@ -1,14 +1,14 @@
 /**
- * Ending reservations: cancelled by their caller, or expired when nobody paid. The order's home decides under its own
- * clock; units of other shards travel as returns, which are handed to those shards at once and by the sweeper where
- * that is missed.
+ * Ending orders: cancelled by their caller, refunded by their merchant, or expired when nobody paid. The order's home
+ * decides under its own clock; units of other shards travel as returns, which are handed to those shards at once and by
+ * the sweeper where that is missed.
  *
  * Must stay true: the lines that go with the command are the order's own, all of them, since the home gives back what
  * they name; whoever is told "cancelled" finds the units back wherever their shards could be reached in time.
  */
 import { Clock, Context, Effect, Layer } from "effect"
 import { SecureRandom } from "effect/crypto"
-import type { CancelOutcome, EndingLine, EndingOrder } from "../domain/commands.ts"
+import type { CancelOutcome, EndingLine, EndingOrder, RefundOutcome } from "../domain/commands.ts"
 import type { CallerId, OrderId, Shard } from "../domain/ids.ts"
 import { Inventory } from "./Inventory.ts"
 import { Busy, type CommandError } from "./shard/mailboxEntry.ts"
@@ -19,6 +19,8 @@ export class OrderEnding extends Context.Service<
   {
     /** Cancels the caller's order; null where it has none of this id. Fails as `ShardActor.submit` does. */
     readonly cancel: (caller: CallerId, orderId: OrderId) => Effect.Effect<CancelOutcome | null, CommandError>
+    /** Refunds an order that was paid and of which nothing was shipped; null where there is none. Fails as `cancel` does. */
+    readonly refund: (orderId: OrderId) => Effect.Effect<RefundOutcome | null, CommandError>
     /** Ends a reservation whose time is over; one that may not end any more is left as it is. */
     readonly expire: (order: EndableOrder) => Effect.Effect<void, CommandError>
   }
@@ -57,13 +59,26 @@ const make = Effect.fnUntraced(function* (settings: { readonly orderDeadlineMill
     const order = yield* store.endableOrder(orderId).pipe(Effect.mapError(() => new Busy()))
     if (order === null || order.caller !== caller) return null
     // Every other status stays what it is to a cancellation, so nobody has to be asked.
-    if (order.status === "cancelled") return { _tag: "AlreadyCancelled" }
-    if (order.status !== "reserved") {
+    if (order.status === "cancelled" || order.status === "refunded") return { _tag: "AlreadyCancelled" }
+    if (order.status !== "reserved" && order.status !== "paid") {
       return { _tag: "Refused", refusal: { code: "not_cancellable", status: order.status } }
     }
     const command = yield* ending(order)
     const outcome = yield* inventory.submit(order.homeShard, { ...command, _tag: "Cancel" as const }, deadlineMillis)
     if (outcome._tag === "Cancelled") yield* takeBack(order.homeShard, command, deadlineMillis)
+    return outcome
+  })
+
+  const refund = Effect.fn("OrderEnding.refund")(function* (
+    orderId: OrderId,
+  ): Effect.fn.Return<RefundOutcome | null, CommandError> {
+    const deadlineMillis = yield* deadline
+    const order = yield* store.endableOrder(orderId).pipe(Effect.mapError(() => new Busy()))
+    if (order === null) return null
+    if (order.status === "refunded") return { _tag: "AlreadyRefunded" }
+    const command = yield* ending(order)
+    const outcome = yield* inventory.submit(order.homeShard, { ...command, _tag: "Refund" as const }, deadlineMillis)
+    if (outcome._tag === "Refunded") yield* takeBack(order.homeShard, command, deadlineMillis)
     return outcome
   })
 
@@ -74,5 +89,5 @@ const make = Effect.fnUntraced(function* (settings: { readonly orderDeadlineMill
     yield* takeBack(order.homeShard, command, deadlineMillis)
   })
 
-  return OrderEnding.of({ cancel, expire })
+  return OrderEnding.of({ cancel, refund, expire })
 })

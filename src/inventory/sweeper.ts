@@ -1,7 +1,7 @@
 /**
- * Sends shards what nobody else will: reservations and holds past their time, and units on their way back from other
- * shards. Exactness does not depend on it, since each is checked again in the statement; it only decides how soon stock
- * returns, which is within two looks and a commit. Whatever one look meets, there is a next one.
+ * Sends shards what nobody else will: reservations and holds past their time, units on their way back from other shards,
+ * and products to offer to those who wait, where no command came by that did. Exactness does not depend on it, since each
+ * is checked again in the statement; it only decides how soon stock returns, which is within two looks and a commit. Whatever one look meets, there is a next one.
  */
 import { Cause, Clock, Effect, Layer, Schedule } from "effect"
 import { orderDeadlineDefaultMillis, sweepIntervalMillis, sweepPagesMax, sweepSizeMax } from "../domain/bounds.ts"
@@ -31,6 +31,11 @@ export const sweeper = Layer.effectDiscard(
             store.pendingReturns(shard, sweepSizeMax),
             (command) => command.returnId,
             (command) => submit(shard, command),
+          ),
+          pages(
+            store.productsToOffer(shard, sweepSizeMax),
+            (productId) => productId,
+            (productId) => submit(shard, { _tag: "Offer", productId }),
           ),
         ],
         { concurrency: "unbounded", discard: true },

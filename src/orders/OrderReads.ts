@@ -7,7 +7,7 @@ import { PgClient } from "@effect/sql-pg"
 import { Context, Effect, Layer } from "effect"
 import { pooledSilenceMaxMillis } from "../domain/bounds.ts"
 import type { CallerId, OrderId } from "../domain/ids.ts"
-import type { Order, OrderLine, OrderStatus } from "../domain/order.ts"
+import type { Order, OrderLine, OrderStatus, Payment, Shipment } from "../domain/order.ts"
 import { type Page, pageOf } from "../domain/page.ts"
 import { Busy } from "../inventory/shard/mailboxEntry.ts"
 import { interruptibleAtOnce } from "../platform/interruptibleAtOnce.ts"
@@ -35,6 +35,8 @@ interface OrderRow {
   readonly lines: ReadonlyArray<
     Pick<OrderLine, "productId" | "name" | "quantity" | "merchantId"> & { unitPrice: number }
   >
+  readonly payments: ReadonlyArray<Omit<Payment, "amount"> & { readonly amount: number }> | null
+  readonly shipments: ReadonlyArray<Shipment> | null
 }
 
 export class OrderReads extends Context.Service<
@@ -68,7 +70,15 @@ const readOrders = (sql: PgClient.PgClient): OrderReads["Service"] => {
     (extract(epoch from o.paid_at) * 1000)::float8 as "paidAtMillis",
     (select json_agg(json_build_object('productId', l.product_id, 'name', p.name, 'quantity', l.quantity,
         'unitPrice', l.unit_price, 'merchantId', p.merchant_id) order by l.product_id)
-      from order_lines l join products p on p.id = l.product_id where l.order_id = o.id) as lines`)
+      from order_lines l join products p on p.id = l.product_id where l.order_id = o.id) as lines,
+    (select json_agg(json_build_object('id', p.id, 'method', p.method, 'reference', p.reference, 'amount', p.amount,
+        'status', p.status, 'declineCode', p.decline_code,
+        'createdAtMillis', (extract(epoch from p.created_at) * 1000)::float8) order by p.id)
+      from payments p where p.order_id = o.id) as payments,
+    (select json_agg(json_build_object('id', s.id, 'merchantId', s.merchant_id, 'carrier', s.carrier,
+        'trackingNumber', s.tracking_number, 'createdAtMillis', (extract(epoch from s.created_at) * 1000)::float8,
+        'deliveredAtMillis', (extract(epoch from s.delivered_at) * 1000)::float8) order by s.id)
+      from shipments s where s.order_id = o.id) as shipments`)
 
   /** Whoever places or cancels waits for this without a time limit of its own. */
   const byId = Effect.fnUntraced(
@@ -121,9 +131,11 @@ const readOrders = (sql: PgClient.PgClient): OrderReads["Service"] => {
   return { byId, byKey, list }
 }
 
-const orderFrom = ({ currency, lines, total, ...row }: OrderRow): Order => ({
+const orderFrom = ({ currency, lines, payments, shipments, total, ...row }: OrderRow): Order => ({
   ...row,
   total: { amount: total, currency },
+  payments: (payments ?? []).map((payment) => ({ ...payment, amount: { amount: payment.amount, currency } })),
+  shipments: shipments ?? [],
   lines: lines.map(({ unitPrice, ...line }) => ({
     ...line,
     unitPrice: { amount: unitPrice, currency },

@@ -94,6 +94,8 @@ const orderOf = (
     createdAtMillis,
     expiresAtMillis,
     paidAtMillis: null,
+    payments: [],
+    shipments: [],
   }
 }
 

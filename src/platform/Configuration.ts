@@ -89,6 +89,7 @@ const readAll = Effect.gen(function* () {
     lingerMillis: yield* withFallback(settings.lingerMillis),
     orderDeadlineMillis: yield* withFallback(settings.orderDeadlineMillis),
     reservationTtlMillis: yield* withFallback(settings.reservationTtlMillis),
+    offerTtlMillis: yield* withFallback(settings.offerTtlMillis),
     ordersPerSecond: yield* withoutFallback(settings.ordersPerSecond),
     databaseConnections: yield* withFallback(settings.databaseConnections),
     unsafeDurability: yield* withFallback(settings.unsafeDurability),

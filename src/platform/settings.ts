@@ -142,6 +142,12 @@ export const settings = {
     codec: durationMillis(reservationTtlMinMillis, bounds.reservationTtlMaxMillis),
     fallback: "15 minutes",
   }),
+  offerTtlMillis: required({
+    name: "HEDONIFY_OFFER_TTL",
+    about: "How long stock that came back is kept for whoever was first on the waiting list.",
+    codec: durationMillis(reservationTtlMinMillis, bounds.offerTtlMaxMillis),
+    fallback: "10 minutes",
+  }),
   ordersPerSecond: optional({
     name: "HEDONIFY_ORDERS_PER_SECOND",
     about: "Orders one account may place a second, all at once if it likes. Unlimited when unset.",

@@ -25,7 +25,7 @@ export interface OneShardOptions {
 export const startOneShard = Effect.fnUntraced(function* (options: OneShardOptions = {}) {
   const database = new MemoryShardStore.MemoryDatabase(1)
   const store = (options.wrap ?? ((same) => same))(MemoryShardStore.make(database))
-  const settings = { mailboxSize: 100, batchSizeMax: 50, lingerMillis: 0, ...options.settings }
+  const settings = { mailboxSize: 100, batchSizeMax: 50, lingerMillis: 0, offerTtlMillis: 60_000, ...options.settings }
   const actor = yield* ShardActor.make(0, store, settings, options.onFenced ?? (() => {}))
   const grant = Effect.sync(() => actor.grant(database.acquire(0, "a test")))
   yield* grant
@@ -61,6 +61,8 @@ export const newProduct = (database: MemoryShardStore.MemoryDatabase, stocked: n
       saleStartsAtMillis: null,
       paused: false,
       archived: false,
+      waitlist: true,
+      reservationTtlSeconds: null,
       version: 1,
       stocked,
     },

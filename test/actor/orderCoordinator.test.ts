@@ -12,7 +12,7 @@ import { newProduct } from "./oneShard.ts"
 import { SeededRuntime } from "../simulation/machine/seededRuntime.ts"
 import { realModules } from "../simulation/simulation.ts"
 
-const settings = { shards: 2, mailboxSize: 10, batchSizeMax: 10, lingerMillis: 0 }
+const settings = { shards: 2, mailboxSize: 10, batchSizeMax: 10, lingerMillis: 0, offerTtlMillis: 60_000 }
 
 const same = (coordinator: Node["coordinator"]) => coordinator
 

@@ -258,7 +258,12 @@ describe("trouble", () => {
       const archive = amend(product, { archived: true })
       assert.strictEqual(yield* Fiber.join(yield* offer(archive)), "Amended")
       assert.strictEqual(yield* Fiber.join(yield* offer(amend(product, { archived: true }))), "Amended")
-      const rival = yield* ShardActor.make(0, store, { mailboxSize: 9, batchSizeMax: 9, lingerMillis: 0 }, () => {})
+      const rival = yield* ShardActor.make(
+        0,
+        store,
+        { mailboxSize: 9, batchSizeMax: 9, lingerMillis: 0, offerTtlMillis: 60_000 },
+        () => {},
+      )
       rival.grant(database.acquire(0, "another"))
       yield* rival.submit(amend(product, { archived: false }), 5_000)
       assert.strictEqual(yield* Fiber.join(yield* offer(amend(product, { archived: true }))), "Busy")
@@ -274,7 +279,12 @@ describe("trouble", () => {
       const first = yield* offer(amend(product, { paused: true }))
       yield* settle
       gate.fate = { _tag: "Answered" }
-      const rival = yield* ShardActor.make(0, store, { mailboxSize: 9, batchSizeMax: 9, lingerMillis: 0 }, () => {})
+      const rival = yield* ShardActor.make(
+        0,
+        store,
+        { mailboxSize: 9, batchSizeMax: 9, lingerMillis: 0, offerTtlMillis: 60_000 },
+        () => {},
+      )
       rival.grant(database.acquire(0, "another"))
       yield* rival.submit(amend(product, { paused: false }), 5_000)
       yield* TestClock.adjust(1_000)

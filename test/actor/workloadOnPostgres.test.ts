@@ -27,7 +27,7 @@ import { drawMarket, type Market } from "./market.ts"
 import { checkAnswers } from "./marketAudit.ts"
 
 const shards = 3
-const settings = { shards, mailboxSize: 200, batchSizeMax: 64, lingerMillis: 0 }
+const settings = { shards, mailboxSize: 200, batchSizeMax: 64, lingerMillis: 0, offerTtlMillis: 60_000 }
 const deadline = { orderDeadlineMillis: 20_000 }
 const stores = Layer.mergeAll(PostgresShardStore.layerNoDeps, ShardDirectory.layer).pipe(
   Layer.provide(WriterConnections.layer),

@@ -14,7 +14,7 @@ const stores = PostgresShardStore.layer.pipe(Layer.provideMerge(testDatabase), L
 const startActor = Effect.fnUntraced(function* (shard: number) {
   const store = yield* ShardStore
   yield* makeShards(2)
-  const settings = { mailboxSize: 1000, batchSizeMax: 512, lingerMillis: 0 }
+  const settings = { mailboxSize: 1000, batchSizeMax: 512, lingerMillis: 0, offerTtlMillis: 60_000 }
   const actor = yield* ShardActor.make(shard, store, settings, () => {})
   const lease = (yield* store.acquire([shard], "test")).get(shard)
   if (lease !== undefined) actor.grant(lease)
@@ -134,12 +134,14 @@ layer(stores, { excludeTestServices: true })("a shard's writer on PostgreSQL", (
       const held = yield* other.send(wanted)
       assert.strictEqual(held._tag, "Held")
       assert.strictEqual((yield* other.send({ ...wanted, attempt: newAttempt() }))._tag, "Held")
-      const { fingerprint } = order
+      const { fingerprint, key } = order
       const part = {
         shard: 1,
         attempt,
+        key,
         fingerprint,
         currency: "EUR",
+        reservationTtlSeconds: null,
         lines: [{ productId: there, quantity: 2, unitPrice: 7 }],
       }
       const missing = yield* home.send({ ...order, held: [part] })

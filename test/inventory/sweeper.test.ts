@@ -40,7 +40,7 @@ const sweeping = (
         drain: Effect.void,
         statuses: () => [status],
       }),
-      Layer.succeed(OrderEnding, { cancel: () => Effect.succeed(null), expire }),
+      Layer.succeed(OrderEnding, { cancel: () => Effect.succeed(null), refund: () => Effect.succeed(null), expire }),
     ]),
   )
 }

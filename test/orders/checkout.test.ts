@@ -25,6 +25,8 @@ const order: Order = {
   createdAtMillis: 0,
   expiresAtMillis: 60_000,
   paidAtMillis: null,
+  payments: [],
+  shipments: [],
 }
 const placedBefore = { order, fingerprint: checkoutFingerprint }
 const fullCart: CartContents = { version: 3, lines: [{ productId, quantity: 2 }] }

@@ -120,8 +120,10 @@ export const hold = (wanted: Wanted, change: Partial<Hold> = {}): Hold => {
 export const heldElsewhere = (quantity: number, unitPrice: number, currency = "EUR"): HeldPart => ({
   shard: 1,
   attempt: attemptId(1),
+  key: "order 70",
   fingerprint: fingerprint(70),
   currency,
+  reservationTtlSeconds: null,
   lines: [{ productId: nothing, quantity, unitPrice }],
 })
 

@@ -6,7 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import type { Command } from "../../src/domain/commands.ts"
 import type { OrderId, ProductId } from "../../src/domain/ids.ts"
-import type { HoldRow } from "../../src/inventory/memory/memoryTables.ts"
+import type { HoldRow } from "../../src/inventory/memory/memoryRows.ts"
 import { holdName, unitsName } from "../../src/domain/commands.ts"
 import { plan, type Plan } from "../../src/inventory/shard/planner.ts"
 import { applyPlan, factsOf, planScene, productsOf, tablesOf, verdictsOf } from "./planning.ts"
@@ -24,7 +24,7 @@ const productsGivenTo = (batch: ReadonlyArray<Command>): ReadonlySet<ProductId> 
     batch.flatMap((command) => {
       if (command._tag === "Release") return command.productIds
       if (command._tag === "Return" || (command._tag === "Restock" && command.delta >= 0)) return [command.productId]
-      if (command._tag !== "Cancel" && command._tag !== "Expire") return []
+      if (command._tag !== "Cancel" && command._tag !== "Expire" && command._tag !== "Refund") return []
       return command.lines.flatMap((line) => (line.shard === here ? [line.productId] : []))
     }),
   )
@@ -49,6 +49,7 @@ const meetsItself = (before: ReadonlyArray<Command>, planned: Plan, next: Comman
       return holdNamesOf(before).has(holdName(next))
     case "Cancel":
     case "Expire":
+    case "Refund":
       return planned.write.endings.some((ending) => ending.orderId === next.orderId)
     case "Amend":
       return edited.has(next.productId)
@@ -92,8 +93,15 @@ describe("over arbitrary shards and batches", () => {
       for (const { available, stocked, ...product } of model.products) {
         const { productId } = product
         assert.deepStrictEqual(tables.stock.get(productId), { productId, stocked, available })
-        const { merchantId: _, shard, ...row } = tables.products.get(productId) ?? assert.fail("a product is gone")
+        const {
+          merchantId: _,
+          reservationTtlSeconds,
+          shard,
+          waitlist,
+          ...row
+        } = tables.products.get(productId) ?? assert.fail("a product is gone")
         assert.deepStrictEqual([row, shard], [product, here])
+        assert.deepStrictEqual([waitlist, reservationTtlSeconds], [true, null])
       }
       const held = tables.holds.all().filter((row) => row.shard === here)
       assert.sameDeepMembers(held.map(holdFacts), model.holds.map(holdFacts))

@@ -21,7 +21,8 @@ export const productsOf = (world: World): ReadonlyMap<ProductId, ProductState> =
   new Map(
     world.products.map((product) => {
       const mayHaveHolds = world.holds.some((row) => row.productId === product.productId)
-      return [product.productId, { ...product, merchantId, mayHaveHolds }]
+      const others = { waitlist: true, reservationTtlSeconds: null, mayHaveWaiters: false }
+      return [product.productId, { ...product, ...others, merchantId, mayHaveHolds }]
     }),
   )
 
@@ -43,6 +44,7 @@ export const factsOf = (world: World): Facts => {
         return [unitsName(productId, customer), unitsHad(world, productId, customer)]
       }),
     ),
+    waiters: new Map(),
   }
 }
 
@@ -88,8 +90,15 @@ const verdictOf = (planned: Plan, batch: ReadonlyArray<Command>, at: number, dec
       return sameAs(batch[decision.as], command)
     case "Answered":
       return answered(decision.outcome)
+    default:
+      return assert.fail(`the model knows no ${decision._tag}`)
   }
 }
+
+type ToldByCommit = Extract<Outcome, { _tag: "Refused" }>["refusal"]
+type ToldByPlan = Extract<Verdict, { _tag: "Refused" }>["refusal"]
+const isToldByCommit = (refusal: ToldByCommit): refusal is Exclude<ToldByCommit, ToldByPlan> =>
+  refusal.code.startsWith("not_") && refusal.code !== "not_on_sale"
 
 const sameAs = (first: Command | undefined, command: Command | undefined): Verdict => {
   if (first?._tag === "Reserve" && command?._tag === "Reserve" && keyName(first) === keyName(command)) {
@@ -107,10 +116,11 @@ const sameAs = (first: Command | undefined, command: Command | undefined): Verdi
 const answered = (outcome: Outcome): Verdict => {
   switch (outcome._tag) {
     case "Repeated":
+      if ("paymentId" in outcome) return assert.fail("the model knows no payments")
       return { _tag: "Repeated", id: "orderId" in outcome ? outcome.orderId : outcome.movementId }
     case "Refused":
-      return outcome.refusal.code === "not_cancellable"
-        ? assert.fail("only the commit knows what may be cancelled")
+      return isToldByCommit(outcome.refusal)
+        ? assert.fail("only the commit knows what may become of an order")
         : { _tag: "Refused", refusal: outcome.refusal }
     case "Superseded":
     case "Amended":
@@ -123,11 +133,11 @@ const answered = (outcome: Outcome): Verdict => {
 /** The world as tables: shard 0 is its own, shard 1 has what the batch's orders hold elsewhere. */
 export const tablesOf = ({ batch, counted, world }: Scene): MemoryTables => {
   const tables = new MemoryTables(2)
-  const past = { homeShard: here, total: 0, currency: "EUR" } as const
+  const past = { homeShard: here, total: 0, currency: "EUR", paidAtMillis: null } as const
   const filled = tables.transact(() => {
     tables.leases.put({ shard: 0, epoch: 1, batch: 0, owner: "" })
     for (const product of productsOf(world).values()) {
-      const { available, mayHaveHolds: _, stocked, ...row } = product
+      const { available, mayHaveHolds: _, mayHaveWaiters: __, stocked, ...row } = product
       tables.products.insert({ ...row, shard: 0 })
       tables.stock.insert({ productId: product.productId, stocked, available })
     }
@@ -136,7 +146,8 @@ export const tablesOf = ({ batch, counted, world }: Scene): MemoryTables => {
     tables.products.insert({ ...anyProduct, productId: remoteProductId, shard: 1 })
     for (const { isOver, lines, ...name } of world.orders) {
       const expiresAtMillis = isOver ? nowMillis : nowMillis + 1
-      const row = { ...name, ...past, createdAtMillis: 0, expiresAtMillis }
+      const paidAtMillis = name.status === "paid" ? 0 : null
+      const row = { ...name, ...past, createdAtMillis: 0, expiresAtMillis, paidAtMillis }
       tables.orders.insert(row)
       tables.orderKeys.insert(row)
       for (const { productId, quantity, unitPrice } of lines) {
@@ -150,7 +161,7 @@ export const tablesOf = ({ batch, counted, world }: Scene): MemoryTables => {
     }
     for (const { isExpired, ...row } of world.holds) {
       const expiresAtMillis = isExpired ? nowMillis : nowMillis + 1
-      tables.holds.insert({ ...row, shard: 0, currency: "EUR", expiresAtMillis })
+      tables.holds.insert({ ...row, shard: 0, kind: "order", currency: "EUR", expiresAtMillis })
     }
     for (const row of world.returns) {
       const orderId = OrderId.make(row.returnId)
@@ -173,12 +184,13 @@ export const tablesOf = ({ batch, counted, world }: Scene): MemoryTables => {
 
 /** Every hold that the order counts on, as its shard wrote it. */
 const insertHeldParts = (tables: MemoryTables, command: Reserve): void => {
-  const { caller, customer, held, key } = command
-  for (const { attempt, currency, fingerprint, lines, shard } of held) {
+  const { caller, customer, held } = command
+  for (const { attempt, currency, fingerprint, key, lines, shard } of held) {
     for (const line of lines) {
       const row = {
         ...line,
         shard,
+        kind: "order" as const,
         caller,
         key,
         fingerprint,
@@ -194,7 +206,7 @@ const insertHeldParts = (tables: MemoryTables, command: Reserve): void => {
 
 /** What the plan's write leaves of the tables. */
 export const applyPlan = (tables: MemoryTables, planned: Plan): Applied => {
-  const write = { ...planned.write, shard: 0, epoch: 1, batch: 1, form: "plain" } as const
+  const write = { ...planned.write, shard: 0, epoch: 1, batch: 1, form: "plain", offerTtlMillis: 0 } as const
   const applied = Result.getOrThrow(tables.transact(() => applyBatch(tables, write, nowMillis)))
   return applied._tag === "Applied" ? applied : assert.fail("the write met a foreign lease")
 }

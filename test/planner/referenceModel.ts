@@ -8,6 +8,7 @@ import type {
   Command,
   Expire,
   Hold,
+  Refund,
   Release,
   Reserve,
   Restock,
@@ -124,8 +125,12 @@ export const decideAlone = (world: World, command: Command, withholdsGains: bool
       return end(world, command, "cancelled", withholdsGains)
     case "Expire":
       return end(world, command, "expired", withholdsGains)
+    case "Refund":
+      return end(world, command, "refunded", withholdsGains)
     case "Amend":
       return amend(world, command)
+    default:
+      throw new Error(`the model knows no ${command._tag}`)
   }
 }
 
@@ -246,18 +251,24 @@ const restock = (world: World, command: Restock, withholdsGains: boolean): Verdi
   return { _tag: "Moved", movementId }
 }
 
-/** Only a reservation ends: cancelled while its time runs, expired when it is over, and only with all of its lines. */
+/**
+ * A reservation is cancelled while its time runs and expires when it is over; a paid order is refunded, whoever asks;
+ * each only with all of its lines.
+ */
 const end = (
   world: World,
-  { lines, orderId }: Cancel | Expire,
-  status: "cancelled" | "expired",
+  { lines, orderId }: Cancel | Expire | Refund,
+  wanted: "cancelled" | "expired" | "refunded",
   withholdsGains: boolean,
 ): Verdict => {
   const order = world.orders.find((row) => row.orderId === orderId)
-  if (order?.status !== "reserved" || order.isOver !== (status === "expired") || order.lines.length !== lines.length) {
-    return { _tag: "Ending", orderId }
-  }
-  order.status = status
+  if (order === undefined || order.lines.length !== lines.length) return { _tag: "Ending", orderId }
+  const canEnd =
+    order.status === "paid"
+      ? wanted !== "expired"
+      : order.status === "reserved" && wanted === (order.isOver ? "expired" : "cancelled")
+  if (!canEnd) return { _tag: "Ending", orderId }
+  order.status = order.status === "paid" ? "refunded" : wanted
   for (const { productId, returnId, shard } of lines) {
     const quantity = order.lines.find((line) => line.productId === productId)?.quantity ?? 0
     const row = { productId, customer: customerOf(order), quantity }

@@ -193,7 +193,7 @@ const restock = fc.record({
   ),
 })
 const ending = fc.record({
-  _tag: fc.constantFrom("Cancel" as const, "Expire" as const),
+  _tag: fc.constantFrom("Cancel" as const, "Expire" as const, "Refund" as const),
   order: fc.nat(4),
   leavesLineOut: oneIn(12),
 })
@@ -367,7 +367,8 @@ const commandOf = (world: World, all: ReadonlyArray<Wish>, spec: CommandSpec, po
         reason: null,
       } satisfies Restock
     case "Cancel":
-    case "Expire": {
+    case "Expire":
+    case "Refund": {
       const ended = world.orders[spec.order]
       const lines: ReadonlyArray<EndingLine> = (ended?.lines ?? []).map(({ productId: of, shard }, number) => {
         return { productId: of, shard, returnId: returnId(100 + 10 * position + number) }
@@ -408,7 +409,9 @@ const reserveOf = (
             {
               shard: 1,
               attempt: remoteAttempt,
+              key: wanted.key,
               fingerprint: fingerprintElsewhere(wanted.fingerprint),
+              reservationTtlSeconds: null,
               currency: remote.currency,
               lines: [{ productId: remoteProductId, quantity: remote.quantity, unitPrice: remote.unitPrice }],
             },

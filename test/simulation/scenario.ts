@@ -90,6 +90,7 @@ export const drawScenario = (seed: number, schedule = 0): Scenario => {
       mailboxSize: swarm.pick([1, 8, 64, 64]),
       batchSizeMax: swarm.pick([1, 5, 64, 64]),
       lingerMillis: swarm.pick([0, 0, 0, 10]),
+      offerTtlMillis: 2_000,
     },
     isBalanced: company === "rival" && swarm.happens(0.5),
     yieldChance,

@@ -23,7 +23,7 @@ import type {
   PendingReturnRow,
   ProductRow,
   StockRow,
-} from "../../src/inventory/memory/memoryTables.ts"
+} from "../../src/inventory/memory/memoryRows.ts"
 import * as PostgresShardStore from "../../src/inventory/store/PostgresShardStore.ts"
 import { type CustomerUnits, ShardStore } from "../../src/inventory/store/ShardStore.ts"
 import { testDatabase } from "../platform/testDatabase.ts"
@@ -196,7 +196,7 @@ export class StoreUnderTest extends Context.Service<
             Rows["products"][number]
           >`select id as "productId", shard, name, price::float8 as price, currency, limit_per_customer as "limitPerCustomer",
             counts_units as "countsUnits", (extract(epoch from sale_starts_at) * 1000)::float8 as "saleStartsAtMillis", paused, archived,
-            version from products`,
+            waitlist, reservation_ttl_seconds as "reservationTtlSeconds", version from products`,
           carts: sql<CartRow>`select account_id as caller, version::float8 as version, (
             select coalesce(json_agg(json_build_object('productId', product_id, 'quantity', quantity) order by product_id), '[]'::json)
             from cart_lines l where l.account_id = c.account_id) as lines from carts c`,
@@ -220,5 +220,7 @@ const plainProduct = {
   saleStartsAtMillis: null,
   paused: false,
   archived: false,
+  waitlist: true,
+  reservationTtlSeconds: null,
   version: 1,
 }

@@ -3,6 +3,7 @@
  */
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
+import { nothingAsked } from "../../src/inventory/store/ShardStore.ts"
 import {
   ann,
   bob,
@@ -11,7 +12,6 @@ import {
   heldPart,
   hold,
   newKey,
-  nothingAsked,
   order,
   orderOf,
   returnsOf,
@@ -19,6 +19,7 @@ import {
   stockOf,
   unitsOf,
   type Writer,
+  refund,
 } from "./selling.ts"
 import { StoreUnderTest } from "./StoreUnderTest.ts"
 import { onBothStores, refusal, rowsNow, writerOf } from "./suite.ts"
@@ -108,7 +109,7 @@ onBothStores("endings", (behaves) => {
   )
 
   behaves(
-    "what was paid does not end, before its time is over or after",
+    "what was paid never expires; cancelled or refunded it gives its units back and is refunded, once",
     Effect.gen(function* () {
       const { ageOrder, payOrder } = yield* StoreUnderTest
       const lamp = yield* sell()
@@ -117,11 +118,23 @@ onBothStores("endings", (behaves) => {
       const { orderId } = placed.command
       yield* writer.write({ orders: [placed] })
       yield* payOrder(orderId)
-      assert.deepStrictEqual((yield* writer.write({ endings: [cancel(placed, lamp)] })).unended, [orderId])
+      const other = order([[lamp, 1]])
+      yield* writer.write({ orders: [other] })
+      assert.deepStrictEqual(
+        (yield* writer.write({ endings: [refund(other, lamp)] })).unended,
+        [other.command.orderId],
+        "nobody paid",
+      )
+      yield* payOrder(other.command.orderId)
       yield* ageOrder(orderId)
       assert.deepStrictEqual((yield* writer.write({ endings: [expire(placed, lamp)] })).unended, [orderId])
       assert.strictEqual(yield* statusOf(placed), "paid")
-      assert.deepStrictEqual(yield* stockOf(lamp), { stocked: 3, available: 1 })
+      const ends = [cancel(placed, lamp), refund(other, lamp)]
+      assert.deepStrictEqual((yield* writer.write({ endings: ends })).unended, [])
+      assert.deepStrictEqual([yield* statusOf(placed), yield* statusOf(other)], ["refunded", "refunded"])
+      assert.deepStrictEqual(yield* stockOf(lamp), { stocked: 3, available: 3 })
+      assert.lengthOf((yield* writer.write({ endings: ends })).unended, 2)
+      assert.deepStrictEqual(yield* stockOf(lamp), { stocked: 3, available: 3 })
     }),
   )
 

@@ -10,6 +10,7 @@ import { commitStatement, voidStatement } from "../../src/inventory/store/commit
 import * as reads from "../../src/inventory/store/shardReads.ts"
 import type { Statement } from "../../src/inventory/store/sqlParameters.ts"
 import { DatabaseAddress } from "../../src/platform/Database.ts"
+import { nothingAsked } from "../../src/inventory/store/ShardStore.ts"
 import {
   amend,
   ann,
@@ -110,6 +111,7 @@ layer(StoreUnderTest.postgres, { excludeTestServices: true })("the statements of
         inspection: reads.inspection(0, 1),
         products: reads.products(0, productIds),
         facts: reads.facts(0, {
+          ...nothingAsked,
           orderKeys: keys,
           movementKeys: keys,
           holds: [held.command],

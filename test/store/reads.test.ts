@@ -6,7 +6,8 @@ import { Effect } from "effect"
 import { randomUUID } from "node:crypto"
 import type { IdempotencyKey } from "../../src/domain/commands.ts"
 import { ProductId } from "../../src/domain/ids.ts"
-import { attempt, hold, movement, newFingerprint, newKey, nothingAsked, order, release, sell } from "./selling.ts"
+import { nothingAsked } from "../../src/inventory/store/ShardStore.ts"
+import { attempt, hold, movement, newFingerprint, newKey, order, release, sell } from "./selling.ts"
 import { onBothStores, writerOf } from "./suite.ts"
 
 onBothStores("reading", (behaves) => {
@@ -59,6 +60,7 @@ onBothStores("reading", (behaves) => {
         fingerprint,
       })
       const facts = yield* writer.store.facts(0, {
+        ...nothingAsked,
         orderKeys: [placed.command, placed.command, newKey()],
         movementKeys: [moved],
         holds: [held.command, { ...held.command, fingerprint: newFingerprint() }],
@@ -93,6 +95,9 @@ onBothStores("reading", (behaves) => {
         holds: [],
         heldUnits: [],
         statuses: [],
+        paymentKeys: [],
+        payments: [],
+        shipments: [],
       })
     }),
   )

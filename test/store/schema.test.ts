@@ -30,11 +30,7 @@ onBothStores("what the schema refuses", (behaves) => {
         ["a short fingerprint", { orders: [order([[lamp, 1]], { key: { ...key, fingerprint: "00" } })] }, "23514"],
         ["a currency in small letters", { orders: [{ ...order([[lamp, 1]]), currency: "eur" }] }, "23514"],
         ["nobody", { orders: [{ ...twice, command: { ...twice.command, customer: "" } }] }, "23514"],
-        [
-          "an order that ends as it begins",
-          { orders: [{ ...twice, command: { ...twice.command, reservationTtlMillis: 0 } }] },
-          "23514",
-        ],
+        ["an order that ends as it begins", { orders: [{ ...twice, ttlMillis: 0 }] }, "23514"],
         [
           "one product twice",
           {

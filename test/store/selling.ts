@@ -16,16 +16,17 @@ import {
 } from "../../src/domain/commands.ts"
 import { AttemptId, CallerId, OrderId, ProductId, type Shard, StockMovementId } from "../../src/domain/ids.ts"
 import { isLive } from "../../src/domain/order.ts"
-import type {
-  AmendmentWrite,
-  BatchWrite,
-  EndingWrite,
-  HoldExtension,
-  HoldWrite,
-  LineWrite,
-  OrderWrite,
+import {
+  type AmendmentWrite,
+  type BatchWrite,
+  type EndingWrite,
+  type HoldExtension,
+  type HoldWrite,
+  type LineWrite,
+  nothingWritten,
+  type OrderWrite,
 } from "../../src/domain/batch.ts"
-import type { Applied, FactsRequest, Lease, StoreUnreachable } from "../../src/inventory/store/ShardStore.ts"
+import { type Applied, type Lease, nothingAsked, type StoreUnreachable } from "../../src/inventory/store/ShardStore.ts"
 import { channel, type ProductToSell, type Rows, type Store, StoreUnderTest } from "./StoreUnderTest.ts"
 
 /** Two accounts that buy for themselves. */
@@ -109,6 +110,7 @@ export const order = (
     lines,
     currency: "EUR",
     total: totalOf(lines) + held.reduce((sum, part) => sum + totalOf(part.lines), 0),
+    ttlMillis: ttlMillis ?? 60_000,
   }
 }
 
@@ -156,8 +158,10 @@ export const release = (
 export const heldPart = ({ command, lines }: HoldWrite, shard: Shard): HeldPart => ({
   shard,
   attempt: command.attempt,
+  key: command.key,
   fingerprint: command.fingerprint,
   currency: "EUR",
+  reservationTtlSeconds: null,
   lines: lines.map(({ productId, quantity, unitPrice }) => ({ productId, quantity, unitPrice })),
 })
 
@@ -187,6 +191,8 @@ export const cancel = (placed: OrderWrite, ...products: ReadonlyArray<ProductToS
   ending(placed, "cancelled", products)
 export const expire = (placed: OrderWrite, ...products: ReadonlyArray<ProductToSell>): EndingWrite =>
   ending(placed, "expired", products)
+export const refund = (placed: OrderWrite, ...products: ReadonlyArray<ProductToSell>): EndingWrite =>
+  ending(placed, "refunded", products)
 
 /** What an ending sends back to the shards of these lines. */
 export const returnsOf = ({ lines }: EndingWrite, shard: Shard): ReadonlyArray<Return> =>
@@ -200,26 +206,12 @@ export const amend = ({ productId }: ProductToSell, change: ProductChange, versi
   version,
 })
 
-export const nothingAsked: FactsRequest = {
-  orderKeys: [],
-  movementKeys: [],
-  holds: [],
-  heldProducts: [],
-  statuses: [],
-}
-
 export type Parts = Partial<Omit<BatchWrite, "shard" | "epoch" | "batch">>
 
 export const batchWrite = (at: Pick<BatchWrite, "shard" | "epoch" | "batch">, parts: Parts): BatchWrite => ({
   form: "plain",
-  orders: [],
-  holds: [],
-  extensions: [],
-  releases: [],
-  returns: [],
-  movements: [],
-  endings: [],
-  amendments: [],
+  ...nothingWritten,
+  offerTtlMillis: 60_000,
   ...parts,
   ...at,
 })

@@ -13,7 +13,12 @@ import { hold, makeMerchant, makeProduct, makeShards, newAttempt, reserve, resto
 
 const startActor = Effect.fnUntraced(function* (shard: Shard) {
   const store = yield* ShardStore
-  const actor = yield* ShardActor.make(shard, store, { mailboxSize: 100, batchSizeMax: 512, lingerMillis: 0 }, () => {})
+  const actor = yield* ShardActor.make(
+    shard,
+    store,
+    { mailboxSize: 100, batchSizeMax: 512, lingerMillis: 0, offerTtlMillis: 60_000 },
+    () => {},
+  )
   const lease = (yield* store.acquire([shard], "test")).get(shard)
   if (lease !== undefined) actor.grant(lease)
   return Effect.fnUntraced(function* <C extends Command>(command: C) {
@@ -58,7 +63,10 @@ export const makeWorld = Effect.gen(function* () {
   const { caller, fingerprint, key } = both
   yield* atOne(hold([[limited, 1]], { caller, key, fingerprint, attempt }))
   const lines = [{ productId: limited, quantity: 1, unitPrice: 7 }]
-  yield* atZero({ ...both, held: [{ shard: 1, attempt, fingerprint, currency: "EUR", lines }] })
+  yield* atZero({
+    ...both,
+    held: [{ shard: 1, attempt, key, fingerprint, currency: "EUR", lines, reservationTtlSeconds: null }],
+  })
   yield* atZero(restock(plain, 5))
   yield* atOne(hold([[limited, 1]]))
 

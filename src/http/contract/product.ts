@@ -3,7 +3,12 @@
  * the service alone; of what a merchant sends, only the fields named here are read.
  */
 import { DateTime, Option, Schema } from "effect"
-import { movementReasonLengthMax, productUnitsMax, stockGroupLengthMax } from "../../domain/bounds.ts"
+import {
+  movementReasonLengthMax,
+  productReservationTtlMaxSeconds,
+  productUnitsMax,
+  stockGroupLengthMax,
+} from "../../domain/bounds.ts"
 import { AccountId, MerchantId, ProductId, StockMovementId } from "../../domain/ids.ts"
 import { Money, Price } from "../../domain/money.ts"
 import { Description, ImageUrl, lineOfText, Name, Timestamp } from "./text.ts"
@@ -21,6 +26,7 @@ export const ProductView = Schema.Struct({
   paused: Schema.Boolean,
   archived: Schema.Boolean,
   waitlist: Schema.Boolean,
+  reservationTtlSeconds: Schema.NullOr(Schema.Int),
   stockGroup: Schema.NullOr(Schema.String),
   imageUrl: Schema.NullOr(Schema.String),
   version: Schema.Int,
@@ -53,6 +59,15 @@ export const SaleStart = Schema.String.check(
   }),
 )
 
+const ReservationTtl = Schema.optionalKey(
+  Schema.NullOr(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: productReservationTtlMaxSeconds }))),
+).annotateKey({
+  description: "Seconds an unpaid order with this product keeps its stock; the service's own setting where null.",
+})
+const Waitlist = Schema.optionalKey(Schema.Boolean).annotateKey({
+  description: "Whether what comes back is offered to those who wait for it; it is unless turned off.",
+})
+
 export const CreateProduct = Schema.Struct({
   name: Name,
   description: Schema.optionalKey(Description),
@@ -64,7 +79,8 @@ export const CreateProduct = Schema.Struct({
   limitPerCustomer: Schema.optionalKey(Schema.NullOr(UnitsAboveZero)),
   saleStartsAt: Schema.optionalKey(Schema.NullOr(SaleStart)),
   paused: Schema.optionalKey(Schema.Boolean),
-  waitlist: Schema.optionalKey(Schema.Boolean),
+  waitlist: Waitlist,
+  reservationTtlSeconds: ReservationTtl,
   stockGroup: Schema.optionalKey(Schema.NullOr(lineOfText(stockGroupLengthMax))),
   imageUrl: Schema.optionalKey(Schema.NullOr(ImageUrl)),
 }).annotate({ identifier: "CreateProduct" })
@@ -83,7 +99,8 @@ export const AmendProduct = Schema.Struct({
   saleStartsAt: Schema.optionalKey(Schema.NullOr(SaleStart)),
   paused: Schema.optionalKey(Schema.Boolean),
   archived: Schema.optionalKey(Schema.Boolean),
-  waitlist: Schema.optionalKey(Schema.Boolean),
+  waitlist: Waitlist,
+  reservationTtlSeconds: ReservationTtl,
   imageUrl: Schema.optionalKey(Schema.NullOr(ImageUrl)),
   stock: fixed(movesByMovements),
   stocked: fixed(movesByMovements),

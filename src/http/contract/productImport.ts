@@ -23,6 +23,7 @@ export const importColumns: Readonly<Record<string, readonly [field: string, inn
   saleStartsAt: ["saleStartsAt"],
   paused: ["paused"],
   waitlist: ["waitlist"],
+  reservationTtlSeconds: ["reservationTtlSeconds"],
   stockGroup: ["stockGroup"],
   imageUrl: ["imageUrl"],
 }

@@ -9,6 +9,7 @@ import { Clock, Effect, Layer, Result } from "effect"
 import { CallerId, type OrderId, type ProductId, type Shard, type StockMovementId } from "../../domain/ids.ts"
 import type { OrderStatus } from "../../domain/order.ts"
 import { applyBatch, applyVoid } from "./memoryCommit.ts"
+import { putOrder } from "./memoryLives.ts"
 import {
   readEndableOrder,
   readExpiredHolds,
@@ -17,9 +18,12 @@ import {
   readLease,
   readPendingReturns,
   readProducts,
+  readProductsToOffer,
   readUnits,
+  readWaiters,
 } from "./memoryReads.ts"
-import { type CartRow, MemoryTables, type PendingReturnRow, type ProductRow } from "./memoryTables.ts"
+import type { CartRow, PendingReturnRow, ProductRow } from "./memoryRows.ts"
+import { MemoryTables } from "./memoryTables.ts"
 import { type Lease, ShardStore, StoreRejected, StoreUnknown, StoreUnreachable } from "../store/ShardStore.ts"
 
 /** A commit or a void on its way to the database. */
@@ -101,7 +105,8 @@ export class MemoryDatabase {
   endOrder(orderId: OrderId, status: OrderStatus, returns: ReadonlyArray<PendingReturnRow>): void {
     const order = this.tables.orders.get(orderId)
     this.#change(() => {
-      if (order !== undefined) this.tables.orders.put({ ...order, status })
+      const paidAtMillis = status === "paid" ? order?.createdAtMillis : order?.paidAtMillis
+      if (order !== undefined) putOrder(this.tables, { ...order, status, paidAtMillis: paidAtMillis ?? null })
       for (const row of returns) this.tables.pendingReturns.insert(row)
     })
   }
@@ -193,13 +198,17 @@ export const make = (database: MemoryDatabase): ShardStore["Service"] => {
           (shard) =>
             readExpiredHolds(tables, shard, 1, atMillis).length > 0 ||
             readExpiredOrders(tables, shard, 1, atMillis).length > 0 ||
-            readPendingReturns(tables, shard, 1).length > 0,
+            readPendingReturns(tables, shard, 1).length > 0 ||
+            readProductsToOffer(tables, shard, 1, atMillis).length > 0,
         ),
       ),
     expiredHolds: (shard, sizeMax) => read(database, (atMillis) => readExpiredHolds(tables, shard, sizeMax, atMillis)),
     expiredOrders: (shard, sizeMax) =>
       read(database, (atMillis) => readExpiredOrders(tables, shard, sizeMax, atMillis)),
     endableOrder: (orderId) => read(database, (atMillis) => readEndableOrder(tables, orderId, atMillis)),
+    waiters: (shard, productIds, sizeMax) => read(database, () => readWaiters(tables, shard, productIds, sizeMax)),
+    productsToOffer: (shard, sizeMax) =>
+      read(database, (atMillis) => readProductsToOffer(tables, shard, sizeMax, atMillis)),
     pendingReturns: (shard, sizeMax) => read(database, () => readPendingReturns(tables, shard, sizeMax)),
   })
 }

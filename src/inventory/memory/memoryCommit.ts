@@ -5,17 +5,13 @@
  * Must stay true: nothing here is decided again that the planner decided; stock moves only for rows inserted or deleted
  * by this very batch, in one step a product, and the checks of the tables have the last word.
  */
-import {
-  type Customer,
-  type HeldPart,
-  keyName,
-  type Release,
-  type Restock,
-  type Return,
-  unitsName,
-} from "../../domain/commands.ts"
-import type { OrderId, ProductId, Shard, StockMovementId } from "../../domain/ids.ts"
-import { customerOf, holdKey, type HoldRow, type MemoryTables, violation } from "./memoryTables.ts"
+import { type HeldPart, keyName, type Release, type Restock, type Return, unitsName } from "../../domain/commands.ts"
+import { OfferId, type OrderId, type Shard, type StockMovementId } from "../../domain/ids.ts"
+import { changePayments, moveShipments, putOrder } from "./memoryLives.ts"
+import { type BatchEvent, customerOf, type HoldRow, type OrderRow } from "./memoryRows.ts"
+import { holdKey, type MemoryTables, violation } from "./memoryTables.ts"
+import { add, addUnits, type Progress } from "./memoryProgress.ts"
+import { acceptedOffers, changeWaitingLists } from "./memoryWaitingLists.ts"
 import type {
   AmendmentWrite,
   BatchWrite,
@@ -27,24 +23,6 @@ import type {
 import type { Applied, NotApplied } from "../store/ShardStore.ts"
 
 const notApplied: NotApplied = { _tag: "NotApplied" }
-
-/** One batch on its way through the tables. */
-interface Progress {
-  readonly tables: MemoryTables
-  readonly write: BatchWrite
-  readonly atMillis: number
-  readonly available: Map<ProductId, number>
-  readonly stocked: Map<ProductId, number>
-  readonly units: Map<string, UnitChange>
-}
-
-interface UnitChange {
-  readonly productId: ProductId
-  readonly customer: Customer
-  readonly units: number
-  /** What a count that is not there yet starts from; null where nothing counted was taken. */
-  readonly before: number | null
-}
 
 /** Whether the lease is at this epoch and at the number before; if so it moves on to this number. */
 const pass = (tables: MemoryTables, shard: Shard, epoch: number, batch: number): boolean => {
@@ -75,10 +53,13 @@ export const applyBatch = (tables: MemoryTables, write: BatchWrite, atMillis: nu
   const cartsChanged = write.orders.filter((order) => !hasItsCart(tables, order)).map((order) => order.command.orderId)
   for (const order of write.orders) (placeOrder(progress, order) ? placed : unplaced).push(order.command.orderId)
   const unextended = write.extensions.filter((extension) => !extendHold(progress, extension))
-  for (const release of write.releases) releaseHold(progress, release)
+  const released = write.releases.flatMap((release) => releaseHold(progress, release))
   for (const hold of write.holds) insertHold(progress, hold)
-  const ended = write.endings.filter((ending) => endOrder(progress, ending))
+  const ended = write.endings.flatMap((ending) => endOrder(progress, ending) ?? [])
   for (const command of write.returns) applyReturn(progress, command)
+  const payments = changePayments(progress, ended)
+  const { delivered, sent } = moveShipments(progress)
+  const { joined, left, offered } = changeWaitingLists(progress)
   const moved: Array<StockMovementId> = []
   const unmoved: Array<StockMovementId> = []
   for (const movement of write.movements) {
@@ -88,17 +69,28 @@ export const applyBatch = (tables: MemoryTables, write: BatchWrite, atMillis: nu
 
   const stock = moveStock(progress)
   const units = moveUnits(progress)
-  const events = [
+  const events: ReadonlyArray<BatchEvent> = [
     ...placed.map((orderId) => ({ type: "order.reserved", orderId }) as const),
+    ...acceptedOffers(write, placed),
     ...ended.map(({ orderId, status }) => ({ type: `order.${status}`, orderId }) as const),
+    ...payments.events,
+    ...sent.events,
+    ...delivered.events,
     ...moved.map((movementId) => ({ type: "stock.moved", movementId }) as const),
     ...amended.map(({ productId, version }) => ({ type: "product.amended", productId, version: version + 1 }) as const),
+    ...released,
+    ...left.map(({ offerId, productId }) => ({ type: "waitlist.left", offerId, productId }) as const),
+    ...joined.map(({ offerId, productId }) => ({ type: "waitlist.joined", offerId, productId }) as const),
+    ...offered.map(({ offerId, productId }) => ({ type: "offer.made", offerId, productId }) as const),
   ]
   tables.batches.insert({ shard, batch, epoch, committedAtMillis: atMillis, voided: false, events })
-  const unended = write.endings.filter((ending) => !ended.includes(ending)).map((ending) => ending.orderId)
+  const hasEnded = new Set(ended.map((ending) => ending.orderId))
+  const unended = write.endings.flatMap(({ orderId }) => (hasEnded.has(orderId) ? [] : [orderId]))
   const unamended = write.amendments.filter((amendment) => !amended.includes(amendment))
   const missed = { unplaced, cartsChanged, unmoved, unextended, unended, unamended }
-  return { _tag: "Applied", atMillis, ...missed, stock, units }
+  const lives = { payments: payments.changed, unshipped: sent.missed, undelivered: delivered.missed }
+  const unoffered = write.offers.filter((offer) => !offered.includes(offer))
+  return { _tag: "Applied", atMillis, ...missed, ...lives, unoffered, stock, units }
 }
 
 /** Whether an order that sells a cart finds it at the version it has read. */
@@ -115,8 +107,8 @@ const placeOrder = ({ atMillis, available, tables, units, write }: Progress, ord
     if (write.form === "plain") throw violation("23505", "orders_key")
     return false
   }
-  const expiresAtMillis = atMillis + command.reservationTtlMillis
-  const times = { createdAtMillis: atMillis, expiresAtMillis }
+  const expiresAtMillis = atMillis + order.ttlMillis
+  const times = { createdAtMillis: atMillis, expiresAtMillis, paidAtMillis: null }
   const name = { caller, key, fingerprint, orderId, customerRef }
   tables.orders.insert({ ...name, ...times, homeShard: write.shard, status: "reserved", total, currency })
   tables.orderKeys.insert({ ...name, ...times, homeShard: write.shard, status: "reserved", total, currency })
@@ -140,7 +132,8 @@ const heldRows = (
   atMillis: number,
 ): ReadonlyArray<HoldRow> =>
   part.lines.flatMap(({ productId, quantity, unitPrice }) => {
-    const row = tables.holds.get(holdKey(part.shard, { ...command, fingerprint: part.fingerprint }, productId))
+    const { fingerprint, key } = part
+    const row = tables.holds.get(holdKey(part.shard, { caller: command.caller, key, fingerprint }, productId))
     const live = row !== undefined && row.attempt === part.attempt && row.expiresAtMillis > atMillis
     return live && row.quantity === quantity && row.unitPrice === unitPrice ? [row] : []
   })
@@ -150,7 +143,7 @@ const insertHold = (
   { command, currency, lines }: HoldWrite,
 ) => {
   const { attempt, caller, customer, fingerprint, holdTtlMillis, key } = command
-  const hold = { shard: write.shard, caller, key, fingerprint, attempt, customer, currency }
+  const hold = { shard: write.shard, caller, key, fingerprint, attempt, kind: "order" as const, customer, currency }
   for (const { productId, quantity, unitPrice, unitsBefore } of lines) {
     tables.holds.insert({ ...hold, productId, quantity, unitPrice, expiresAtMillis: atMillis + holdTtlMillis })
     add(available, productId, -quantity)
@@ -170,14 +163,22 @@ const extendHold = ({ atMillis, tables, write }: Progress, { command, productIds
 }
 
 /** Gives back every row of the release's own attempt; its list of products is for the planner. */
-const releaseHold = ({ atMillis, available, tables, units, write }: Progress, command: Release): void => {
+const releaseHold = (
+  { atMillis, available, tables, units, write }: Progress,
+  command: Release,
+): ReadonlyArray<BatchEvent> => {
+  const offersReleased: Array<BatchEvent> = []
   for (const row of tables.holds.all()) {
     if (holdKey(row.shard, row, row.productId) !== holdKey(write.shard, command, row.productId)) continue
     if (row.attempt !== command.attempt || (command.onlyExpired && row.expiresAtMillis > atMillis)) continue
     tables.holds.remove(row)
     add(available, row.productId, row.quantity)
     addUnits(units, row.productId, row.customer, -row.quantity, null)
+    if (row.kind === "order") continue
+    const type = command.onlyExpired ? "offer.expired" : "offer.declined"
+    offersReleased.push({ type, productId: row.productId, offerId: OfferId.make(row.attempt) })
   }
+  return offersReleased
 }
 
 const applyReturn = ({ available, tables, units, write }: Progress, { returnId }: Return): void => {
@@ -188,17 +189,23 @@ const applyReturn = ({ available, tables, units, write }: Progress, { returnId }
   addUnits(units, row.productId, row.customer, -row.quantity, null)
 }
 
-/** Cancelled while its time runs, expired when it is over, and only with all of its lines; false where it stays. */
-const endOrder = ({ atMillis, available, tables, units, write }: Progress, ending: EndingWrite): boolean => {
-  const { lines, orderId, status } = ending
+/**
+ * A reservation is cancelled while its time runs and expires when it is over, a paid order is refunded, each only with
+ * all of its lines; what it became, or null where it stays as it is.
+ */
+const endOrder = (
+  { atMillis, available, tables, units, write }: Progress,
+  ending: EndingWrite,
+): Pick<EndingWrite, "orderId" | "status"> | null => {
+  const { lines, orderId } = ending
   const order = tables.orders.get(orderId)
-  if (order === undefined || order.homeShard !== write.shard || order.status !== "reserved") return false
-  if ((status === "expired") !== order.expiresAtMillis <= atMillis) return false
+  if (order === undefined || order.homeShard !== write.shard) return null
+  const status = endOf(order, ending.status, atMillis)
+  if (status === null) return null
   const rows = tables.linesOf(orderId)
   const endings = new Map(lines.map((line) => [line.productId, line]))
-  if (!rows.every((row) => endings.has(row.productId))) return false
-  tables.orders.put({ ...order, status })
-  tables.orderKeys.put({ ...order, status })
+  if (!rows.every((row) => endings.has(row.productId))) return null
+  putOrder(tables, { ...order, status })
   const customer = customerOf(order)
   for (const { productId, quantity } of rows) {
     const line = endings.get(productId)
@@ -210,7 +217,14 @@ const endOrder = ({ atMillis, available, tables, units, write }: Progress, endin
       tables.pendingReturns.insert({ ...line, orderId, customer, quantity })
     }
   }
-  return true
+  return { orderId, status }
+}
+
+const endOf = (order: OrderRow, wanted: EndingWrite["status"], atMillis: number): EndingWrite["status"] | null => {
+  if (order.status === "paid") return wanted === "expired" ? null : "refunded"
+  if (order.status !== "reserved") return null
+  if ((wanted === "expired") !== order.expiresAtMillis <= atMillis) return null
+  return wanted === "refunded" ? null : wanted
 }
 
 const amendProduct = ({ tables }: Progress, { change, productId, version }: AmendmentWrite): boolean => {
@@ -227,6 +241,9 @@ const amendProduct = ({ tables }: Progress, { change, productId, version }: Amen
     saleStartsAtMillis: start === undefined ? product.saleStartsAtMillis : start,
     paused: change.paused ?? product.paused,
     archived: change.archived ?? product.archived,
+    waitlist: change.waitlist ?? product.waitlist,
+    reservationTtlSeconds:
+      change.reservationTtlSeconds === undefined ? product.reservationTtlSeconds : change.reservationTtlSeconds,
     version: version + 1,
   })
   return true
@@ -264,24 +281,3 @@ const moveUnits = ({ tables, units }: Progress): Applied["units"] =>
     tables.customerUnits.put(moved)
     return moved
   })
-
-const add = (deltas: Map<ProductId, number>, productId: ProductId, delta: number): void => {
-  deltas.set(productId, (deltas.get(productId) ?? 0) + delta)
-}
-
-const addUnits = (
-  deltas: Progress["units"],
-  productId: ProductId,
-  customer: Customer,
-  delta: number,
-  before: number | null,
-): void => {
-  const name = unitsName(productId, customer)
-  const earlier = deltas.get(name)
-  deltas.set(name, {
-    productId,
-    customer,
-    units: (earlier?.units ?? 0) + delta,
-    before: before ?? earlier?.before ?? null,
-  })
-}

@@ -5,7 +5,8 @@
 import { holdName, keyName, type Release, type Return, unitsName } from "../../domain/commands.ts"
 import type { OrderId, ProductId, Shard } from "../../domain/ids.ts"
 import { isLive, type OrderStatus } from "../../domain/order.ts"
-import { customerOf, lineKey, type MemoryTables, type OrderRow } from "./memoryTables.ts"
+import { customerOf, type OrderRow, type WaiterRow } from "./memoryRows.ts"
+import { lineKey, type MemoryTables } from "./memoryTables.ts"
 import type { ProductState } from "../../domain/batch.ts"
 import type { CustomerUnits, EndableOrder, FactsRead, FactsRequest, Lease } from "../store/ShardStore.ts"
 
@@ -15,12 +16,14 @@ export const readProducts = (
   productIds: ReadonlyArray<ProductId>,
 ): ReadonlyArray<ProductState> => {
   const held = new Set(tables.holds.all().map((row) => row.productId))
+  const waited = new Set(tables.waitingList.all().map((row) => row.productId))
   return [...new Set(productIds)].flatMap((productId) => {
     const product = tables.products.get(productId)
     const stock = tables.stock.get(productId)
     if (product === undefined || stock === undefined || product.shard !== shard) return []
     const { shard: _, ...state } = product
-    return [{ ...state, stocked: stock.stocked, available: stock.available, mayHaveHolds: held.has(productId) }]
+    const { available, stocked } = stock
+    return [{ ...state, stocked, available, mayHaveHolds: held.has(productId), mayHaveWaiters: waited.has(productId) }]
   })
 }
 
@@ -46,8 +49,45 @@ export const readFacts = (tables: MemoryTables, shard: Shard, request: FactsRequ
       const order = tables.orders.get(orderId)
       return order === undefined ? [] : [{ orderId, status: statusAt(order, atMillis) }]
     }),
+    paymentKeys: request.paymentKeys.flatMap((name) => tables.paymentKeys.get(keyName(name)) ?? []),
+    payments: request.payments.flatMap((paymentId) => tables.payments.get(paymentId) ?? []),
+    shipments: request.shipmentsOf.flatMap((orderId) => tables.shipmentsOf(orderId)),
   }
 }
+
+const inOrder = (left: WaiterRow, right: WaiterRow): number => left.batch - right.batch || left.number - right.number
+
+export const readWaiters = (
+  tables: MemoryTables,
+  shard: Shard,
+  productIds: ReadonlyArray<ProductId>,
+  sizeMax: number,
+): ReadonlyArray<WaiterRow> =>
+  productIds.flatMap((productId) => {
+    const available = tables.stock.get(productId)?.available ?? 0
+    return tables.waitingList
+      .all()
+      .filter((row) => row.shard === shard && row.productId === productId && row.quantity <= available)
+      .toSorted(inOrder)
+      .slice(0, sizeMax)
+  })
+
+/** Every product here has a merchant who sells. */
+export const readProductsToOffer = (
+  tables: MemoryTables,
+  shard: Shard,
+  sizeMax: number,
+  atMillis: number,
+): ReadonlyArray<ProductId> =>
+  tables.products
+    .all()
+    .filter((product) => {
+      const { archived, paused, productId, saleStartsAtMillis, waitlist } = product
+      const isOffered = waitlist && !paused && !archived && (saleStartsAtMillis ?? 0) <= atMillis
+      return product.shard === shard && isOffered && readWaiters(tables, shard, [productId], 1).length > 0
+    })
+    .map((product) => product.productId)
+    .slice(0, sizeMax)
 
 /** A reservation whose time is over counts as expired, whether or not the sweeper has been there. */
 const statusAt = (order: OrderRow, atMillis: number): OrderStatus =>

@@ -7,101 +7,25 @@
  */
 import { Result } from "effect"
 import { lineQuantityMax, orderTotalMax, priceAmountMax, productUnitsMax } from "../../domain/bounds.ts"
-import {
-  type Customer,
-  holdName,
-  type IdempotencyKey,
-  keyName,
-  type MovementKind,
-  type PricedLine,
-  unitsName,
-} from "../../domain/commands.ts"
-import type { AttemptId, CallerId, OrderId, ProductId, Shard, StockMovementId } from "../../domain/ids.ts"
-import type { OrderStatus, RequestedLine } from "../../domain/order.ts"
-import type { ProductState } from "../../domain/batch.ts"
+import { holdName, type IdempotencyKey, keyName, type PricedLine, unitsName } from "../../domain/commands.ts"
+import type { OrderId, ProductId, Shard } from "../../domain/ids.ts"
+import type { OrderStatus } from "../../domain/order.ts"
 import { type CustomerUnits, StoreRejected } from "../store/ShardStore.ts"
-
-export interface LeaseRow {
-  readonly shard: Shard
-  readonly epoch: number
-  readonly batch: number
-  readonly owner: string
-}
-
-export interface BatchRow {
-  readonly shard: Shard
-  readonly batch: number
-  readonly epoch: number
-  readonly committedAtMillis: number
-  readonly voided: boolean
-  readonly events: ReadonlyArray<BatchEvent>
-}
-
-export type BatchEvent =
-  | { readonly type: "order.reserved" | "order.cancelled" | "order.expired"; readonly orderId: OrderId }
-  | { readonly type: "stock.moved"; readonly movementId: StockMovementId }
-  | { readonly type: "product.amended"; readonly productId: ProductId; readonly version: number }
-
-export interface ProductRow extends Omit<ProductState, "stocked" | "available" | "mayHaveHolds"> {
-  readonly shard: Shard
-}
-
-export interface CartRow {
-  readonly caller: CallerId
-  readonly version: number
-  readonly lines: ReadonlyArray<RequestedLine>
-}
-
-export interface StockRow {
-  readonly productId: ProductId
-  readonly stocked: number
-  readonly available: number
-}
-
-export interface MovementRow extends IdempotencyKey {
-  readonly movementId: StockMovementId
-  readonly productId: ProductId
-  readonly kind: MovementKind
-  readonly delta: number
-  readonly reason: string | null
-  readonly createdAtMillis: number
-}
-
-export interface OrderRow extends IdempotencyKey {
-  readonly orderId: OrderId
-  readonly customerRef: string | null
-  readonly homeShard: Shard
-  readonly status: OrderStatus
-  readonly total: number
-  readonly currency: string
-  readonly createdAtMillis: number
-  readonly expiresAtMillis: number
-}
-
-export interface OrderLineRow extends PricedLine {
-  readonly orderId: OrderId
-}
-
-export interface HoldRow extends IdempotencyKey, PricedLine {
-  readonly shard: Shard
-  readonly attempt: AttemptId
-  readonly customer: Customer
-  readonly currency: string
-  readonly expiresAtMillis: number
-}
-
-export interface PendingReturnRow {
-  readonly returnId: string
-  readonly shard: Shard
-  readonly productId: ProductId
-  readonly orderId: OrderId
-  readonly customer: Customer
-  readonly quantity: number
-}
-
-/** Whose units an order's are. */
-export const customerOf = (order: Pick<OrderRow, "caller" | "customerRef">): Customer =>
-  order.customerRef === null ? order.caller : `ref:${order.customerRef}`
+import type {
+  BatchRow,
+  CartRow,
+  HoldRow,
+  LeaseRow,
+  MovementRow,
+  OrderLineRow,
+  OrderRow,
+  PaymentRow,
+  PendingReturnRow,
+  ProductRow,
+  ShipmentRow,
+  StockRow,
+  WaiterRow,
+} from "./memoryRows.ts"
 
 /** A definite no, as PostgreSQL would have said it. */
 export const violation = (sqlState: "22003" | "23503" | "23505" | "23514", message: string): StoreRejected =>
@@ -169,6 +93,8 @@ export class Table<Row> {
   }
 }
 
+const neverPaid: ReadonlySet<OrderStatus> = new Set(["reserved", "cancelled", "expired"])
+
 export const lineKey = (orderId: OrderId, productId: ProductId): string => `${orderId}/${productId}`
 export const holdKey = (shard: Shard, name: IdempotencyKey, productId: ProductId): string =>
   `${shard}/${productId}/${holdName(name)}`
@@ -198,6 +124,7 @@ export class MemoryTables {
       demand(hasLength(row.name, 200) && within(row.price, 0, priceAmountMax), "products")
       demand(row.limitPerCustomer === null || (row.limitPerCustomer > 0 && row.countsUnits), "limit_per_customer")
       demand(row.version > 0, "version")
+      demand(row.reservationTtlSeconds === null || within(row.reservationTtlSeconds, 1, 2_592_000), "ttl")
       checkCurrency(row.currency)
       this.#refer(this.leases, `${row.shard}`)
     },
@@ -235,6 +162,8 @@ export class MemoryTables {
       demand(row.customerRef === null || hasLength(row.customerRef, 200), "customer_ref")
       demand(within(row.total, 0, orderTotalMax), "total")
       demand(row.expiresAtMillis > row.createdAtMillis, "expires_at")
+      demand(row.paidAtMillis !== null || neverPaid.has(row.status), "paid_at")
+      demand(row.paidAtMillis === null || row.status !== "reserved", "paid_at")
     },
   )
   /** The unique index of orders: caller and key. */
@@ -253,7 +182,40 @@ export class MemoryTables {
       checkLine(row)
       checkCurrency(row.currency)
       checkCustomer(row.customer)
+      demand(row.kind !== "offer" || row.key === `offer/${row.attempt}`, "offer")
       this.#refer(this.leases, `${row.shard}`)
+      this.#refer(this.products, row.productId)
+    },
+  )
+  readonly payments = new Table<PaymentRow>(
+    this.#journal,
+    (row) => row.paymentId,
+    (row) => {
+      checkKey(row)
+      checkCurrency(row.currency)
+      demand(hasLength(row.method, 100) && within(row.amount, 0, orderTotalMax), "payments")
+      demand((row.status === "declined") === (row.declineCode !== null), "decline_code")
+      demand((row.status === "processing") === (row.settledAtMillis === null), "settled_at")
+      demand((row.method === "external") === (row.reference !== null), "reference")
+      this.#refer(this.orders, row.orderId)
+    },
+  )
+  /** The unique index of payments: caller and key. */
+  readonly paymentKeys = new Table<PaymentRow>(this.#journal, keyName, () => undefined)
+  readonly shipments = new Table<ShipmentRow>(
+    this.#journal,
+    (row) => `${row.orderId}/${row.merchantId}`,
+    (row) => {
+      demand(hasLength(row.carrier, 100) && hasLength(row.trackingNumber, 100), "shipments")
+      this.#refer(this.orders, row.orderId)
+    },
+  )
+  /** One place an account. */
+  readonly waitingList = new Table<WaiterRow>(
+    this.#journal,
+    (row) => unitsName(row.productId, row.accountId),
+    (row) => {
+      demand(within(row.quantity, 1, lineQuantityMax), "quantity")
       this.#refer(this.products, row.productId)
     },
   )
@@ -298,6 +260,14 @@ export class MemoryTables {
 
   linesOf(orderId: OrderId): ReadonlyArray<OrderLineRow> {
     return this.orderLines.all().filter((line) => line.orderId === orderId)
+  }
+
+  paymentsOf(orderId: OrderId): ReadonlyArray<PaymentRow> {
+    return this.payments.all().filter((payment) => payment.orderId === orderId)
+  }
+
+  shipmentsOf(orderId: OrderId): ReadonlyArray<ShipmentRow> {
+    return this.shipments.all().filter((shipment) => shipment.orderId === orderId)
   }
 
   #refer<Row>(table: Table<Row>, key: string): void {

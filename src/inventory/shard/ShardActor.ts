@@ -26,6 +26,8 @@ export interface ShardActorSettings {
   readonly batchSizeMax: number
   /** How long a batch waits for company once its first command is there; it starts sooner when it is full. */
   readonly lingerMillis: number
+  /** How long an offer to somebody on a waiting list stands. */
+  readonly offerTtlMillis: number
 }
 
 /** What `GET /v1/ops/shards` and the metrics show. */
@@ -72,6 +74,7 @@ export const make = Effect.fnUntraced(function* (
   /** A lease granted, or "none" where it was revoked, since the loop last looked. */
   let ordered: Lease | "none" | null = null
   let isDraining = false
+  const { offerTtlMillis } = settings
 
   /** Callers run when the loop next gives way, by when it has sent the next commit: PostgreSQL is not kept waiting. */
   const answer = (answers: ReadonlyArray<readonly [Entry, Effect.Effect<Outcome, CommandError>]>): void => {
@@ -224,7 +227,7 @@ export const make = Effect.fnUntraced(function* (
     counts.batches += 1
     counts.commands += entries.length
     counts.lastBatchSize = entries.length
-    yield* traced(shard, entries, runBatch({ shard, store, state, lease, entries, nowMillis })).pipe(
+    yield* traced(shard, entries, runBatch({ shard, store, state, lease, entries, nowMillis, offerTtlMillis })).pipe(
       Effect.matchCauseEffect({
         onSuccess: (ending) => Effect.sync(() => conclude(ending)),
         onFailure: (cause) => (Cause.hasInterrupts(cause) ? Effect.failCause(cause) : recover(entries, cause)),

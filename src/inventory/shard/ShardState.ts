@@ -6,7 +6,7 @@
  * Must stay true: nothing is in here that the last commit of this epoch has not confirmed.
  */
 import { shardCustomersMax, shardProductsMax } from "../../domain/bounds.ts"
-import type { ProductId } from "../../domain/ids.ts"
+import type { MerchantId, ProductId } from "../../domain/ids.ts"
 import { unitsName } from "../../domain/commands.ts"
 import type { ProductState } from "../../domain/batch.ts"
 import type { Applied, ChangedUnits } from "../store/ShardStore.ts"
@@ -14,14 +14,21 @@ import type { Applied, ChangedUnits } from "../store/ShardStore.ts"
 export class ShardState {
   readonly products = new Map<ProductId, ProductState>()
   readonly units = new Map<string, number>()
+  /** Products of which there may be units that somebody waits for: to be offered before anybody else takes them. */
+  readonly toOffer = new Set<ProductId>()
 
   clear(): void {
     this.products.clear()
     this.units.clear()
+    this.toOffer.clear()
   }
 
   remember(loaded: ReadonlyArray<ProductState>): void {
-    for (const product of loaded) this.products.set(product.productId, product)
+    for (const product of loaded) {
+      const { available, mayHaveWaiters, productId } = product
+      this.products.set(productId, product)
+      if (mayHaveWaiters && available > 0) this.toOffer.add(productId)
+    }
   }
 
   /** A customer whose count is null is forgotten, and so counted anew. */
@@ -34,7 +41,15 @@ export class ShardState {
 
   /** What was edited is loaded anew. */
   forget(productIds: ReadonlyArray<ProductId>): void {
-    for (const productId of productIds) this.products.delete(productId)
+    for (const productId of productIds) {
+      this.products.delete(productId)
+      this.toOffer.delete(productId)
+    }
+  }
+
+  forgetMerchant(merchantId: MerchantId): void {
+    for (const product of this.products.values())
+      if (product.merchantId === merchantId) this.forget([product.productId])
   }
 
   /** Takes over what a commit returned. A product that is not what was planned is forgotten, and so loaded anew. */
@@ -43,8 +58,9 @@ export class ShardState {
       const product = this.products.get(productId)
       const planned = expected.get(productId)
       if (product === undefined) continue
-      if (asPlanned && planned !== undefined && planned !== available) this.products.delete(productId)
+      if (asPlanned && planned !== undefined && planned !== available) this.forget([productId])
       else this.products.set(productId, { ...product, stocked, available })
+      if (product.mayHaveWaiters && available > product.available) this.toOffer.add(productId)
     }
     this.rememberUnits(applied.units)
   }
@@ -57,9 +73,20 @@ export class ShardState {
     }
   }
 
+  /** Somebody waits for these from now on, and may be the first who wants no more than there is. */
+  markWaiting(productIds: ReadonlyArray<ProductId>): void {
+    for (const productId of productIds) {
+      const product = this.products.get(productId)
+      if (product === undefined) continue
+      this.products.set(productId, { ...product, mayHaveWaiters: true })
+      if (product.available > 0) this.toOffer.add(productId)
+    }
+  }
+
   /** Back under the bounds, what was loaded longest ago first; called between batches, never within one. */
   trim(): void {
     trimTo(this.products, shardProductsMax)
+    for (const productId of this.toOffer) if (!this.products.has(productId)) this.toOffer.delete(productId)
     trimTo(this.units, shardCustomersMax)
   }
 }

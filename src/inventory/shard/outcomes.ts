@@ -2,7 +2,16 @@
  * Who is answered what after a commit. The plan says how each command ends if everything was written as planned; the
  * commit's result and the keys read after it say where it was not.
  */
-import { type Cancel, type CancelOutcome, type Command, keyName, type Outcome } from "../../domain/commands.ts"
+import {
+  type Cancel,
+  type CancelOutcome,
+  type Command,
+  keyName,
+  type Outcome,
+  type Refund,
+  type RefundOutcome,
+} from "../../domain/commands.ts"
+import { learnt, paymentOutcome, shipmentOutcome } from "./outcomesOfLives.ts"
 import { Busy, type Entry, type Reply } from "./mailboxEntry.ts"
 import type { Plan } from "./planner.ts"
 import type { Applied, FactsRead } from "../store/ShardStore.ts"
@@ -11,7 +20,7 @@ import type { Applied, FactsRead } from "../store/ShardStore.ts"
 export const resolve = (
   planned: Plan,
   result: Applied,
-  read: Pick<FactsRead, "orders" | "movements" | "statuses">,
+  read: Omit<FactsRead, "lease" | "holds" | "heldUnits">,
   covered: ReadonlyArray<Entry>,
 ): { answers: ReadonlyArray<{ entry: Entry; answer: Reply }>; surprisedAt: number } => {
   const orders = new Map(read.orders.map((order) => [keyName(order), order]))
@@ -22,7 +31,9 @@ export const resolve = (
   const unextended = new Set(result.unextended)
   const unended = new Set(result.unended)
   const unamended = new Set(result.unamended)
-  const statuses = new Map(read.statuses.map(({ orderId, status }) => [orderId, status]))
+  const unoffered = new Set(result.unoffered)
+  const lives = learnt(result, read)
+  const { statuses } = lives
   const levels = new Map(result.stock.map((level) => [level.productId, level]))
   const answers: Array<{ entry: Entry; answer: Reply }> = []
   let surprisedAt = Infinity
@@ -30,8 +41,14 @@ export const resolve = (
   const cancelled = ({ orderId }: Cancel): CancelOutcome => {
     if (!unended.has(orderId)) return { _tag: "Cancelled" }
     const status = statuses.get(orderId) ?? "expired"
-    if (status === "cancelled") return { _tag: "AlreadyCancelled" }
+    if (status === "cancelled" || status === "refunded") return { _tag: "AlreadyCancelled" }
     return { _tag: "Refused", refusal: { code: "not_cancellable", status } }
+  }
+  const refunded = ({ orderId }: Refund): RefundOutcome => {
+    if (!unended.has(orderId)) return { _tag: "Refunded" }
+    const status = statuses.get(orderId) ?? "expired"
+    if (status === "refunded") return { _tag: "AlreadyRefunded" }
+    return { _tag: "Refused", refusal: { code: "not_refundable", status } }
   }
 
   /** What a command ends as that asks for the same as the one at `at`, which is answered already. */
@@ -61,7 +78,8 @@ export const resolve = (
         return { _tag: "Done" }
       case "Hold": {
         const isSuperseded = decision.extension !== null && unextended.has(decision.extension)
-        if (!isSuperseded) return { _tag: "Held", currency: decision.currency, lines: decision.lines }
+        const { currency, lines, reservationTtlSeconds } = decision
+        if (!isSuperseded) return { _tag: "Held", currency, lines, reservationTtlSeconds }
         surprisedAt = Math.min(surprisedAt, at)
         return { _tag: "Superseded" }
       }
@@ -71,10 +89,10 @@ export const resolve = (
           surprisedAt = Math.min(surprisedAt, at)
           return asRepeat(command, at)
         }
-        const { orderId, reservationTtlMillis } = order.command
+        const { orderId } = order.command
         const createdAtMillis = result.atMillis
         const total = { amount: order.total, currency: order.currency }
-        const expiresAtMillis = createdAtMillis + reservationTtlMillis
+        const expiresAtMillis = createdAtMillis + order.ttlMillis
         return { _tag: "Accepted", orderId, createdAtMillis, expiresAtMillis, lines: decision.lines, total }
       }
       case "Movement": {
@@ -88,7 +106,19 @@ export const resolve = (
         return { _tag: "Moved", movementId: movement.movementId, createdAtMillis: result.atMillis, stocked, available }
       }
       case "Ending":
+        if (command._tag === "Refund") return refunded(command)
         return command._tag === "Cancel" ? cancelled(command) : { _tag: "Done" }
+      case "Payment":
+      case "Settlement":
+        return paymentOutcome(lives, command, result.atMillis)
+      case "Shipment":
+      case "Delivery":
+        return shipmentOutcome(lives, command, result.atMillis)
+      case "Join":
+        return { _tag: "Joined" }
+      case "Offers":
+        if (decision.offers.some((offer) => unoffered.has(offer))) surprisedAt = Math.min(surprisedAt, at)
+        return { _tag: "Done" }
       case "Amendment": {
         const amendment = planned.write.amendments[decision.amendment]
         if (amendment !== undefined && !unamended.has(amendment)) {

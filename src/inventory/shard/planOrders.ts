@@ -1,11 +1,9 @@
 /**
- * The part of the planner that decides about orders: placed, held for another shard, ended. Must stay true: every line's
+ * The part of the planner that decides about new orders: placed, or held for another shard. Must stay true: every line's
  * units are taken or none; what was checked is checked in the order of `orderRefusalOrder`.
  */
-import type { EndingWrite, LineWrite, ProductState } from "../../domain/batch.ts"
+import type { LineWrite, ProductState } from "../../domain/batch.ts"
 import {
-  type Cancel,
-  type Expire,
   type HeldPart,
   type Hold,
   holdName,
@@ -47,7 +45,8 @@ export const decideReserve = (draft: Draft, command: Reserve, at: number): Decis
 
   draft.orderKeys.set(name, at)
   if (command.cartVersion !== null) draft.carts.add(command.caller)
-  draft.orders.push({ command, lines: linesWrite(draft, lines, command.customer), currency, total })
+  const ttlMillis = ttlOf(command, lines)
+  draft.orders.push({ command, lines: linesWrite(draft, lines, command.customer), currency, total, ttlMillis })
   return { _tag: "Order", order: draft.orders.length - 1, lines: lines.map(soldLine) }
 }
 
@@ -80,31 +79,24 @@ export const decideHold = (draft: Draft, command: Hold): Decision | typeof later
   }
   const extension = rows.size === 0 ? null : { command, productIds: [...rows.keys()] }
   if (extension !== null) draft.extensions.push(extension)
-  return { _tag: "Hold", extension, currency: sale.currency, lines: lines.map(soldLine) }
+  const reservationTtlSeconds = shortestTtl(lines)
+  return { _tag: "Hold", extension, currency: sale.currency, lines: lines.map(soldLine), reservationTtlSeconds }
 }
 
-/** Whether the order may still end, only the statement knows: a paid one, or one out of time, stays as it is. */
-export const decideEnding = (
-  draft: Draft,
-  { lines, orderId }: Cancel | Expire,
-  status: EndingWrite["status"],
-  at: number,
-): Decision | typeof later => {
-  const ending = { orderId, lines, status }
-  const earlier = draft.ended.get(orderId)
-  if (earlier !== undefined) return isRepeated(earlier.ending, ending) ? { _tag: "Same", as: earlier.at } : later
-  draft.ended.set(orderId, { at, ending })
-  for (const line of lines) if (line.shard === draft.shard) draft.gains.add(line.productId)
-  draft.endings.push(ending)
-  return { _tag: "Ending", ending: draft.endings.length - 1 }
+/** The shortest time that any of its products sets; what the command says where none does. */
+const ttlOf = ({ held, reservationTtlMillis }: Reserve, lines: ReadonlyArray<SaleLine>): number => {
+  const set = [shortestTtl(lines), ...held.map((part) => part.reservationTtlSeconds)].filter((ttl) => ttl !== null)
+  return set.length === 0 ? reservationTtlMillis : Math.min(...set) * 1000
 }
 
-/** A cancellation asked for again; an order that may also have expired is left to the next batch. */
-const isRepeated = (earlier: EndingWrite, again: EndingWrite): boolean =>
-  earlier.status === "cancelled" &&
-  again.status === "cancelled" &&
-  earlier.lines.length === again.lines.length &&
-  earlier.lines.every(({ productId }) => again.lines.some((line) => line.productId === productId))
+const shortestTtl = (lines: ReadonlyArray<SaleLine>): number | null => {
+  let shortest: number | null = null
+  for (const { product } of lines) {
+    const ttl = product.reservationTtlSeconds
+    if (ttl !== null && (shortest === null || ttl < shortest)) shortest = ttl
+  }
+  return shortest
+}
 
 interface SaleLine extends PricedLine {
   readonly product: ProductState
@@ -120,7 +112,7 @@ const openSale = (
   requested: ReadonlyArray<RequestedLine>,
   held: ReadonlyArray<HeldPart>,
 ): Sale | typeof later => {
-  if (requested.some((line) => draft.amended.has(line.productId))) return later
+  if (requested.some((line) => isOpen(draft, line.productId))) return later
   const lines: Array<SaleLine> = []
   const unknown: Array<ProductId> = []
   for (const { productId, quantity } of requested) {
@@ -141,6 +133,14 @@ const openSale = (
     }
   }
   return { _tag: "Open", currency, lines }
+}
+
+/** Whether this batch leaves open what the product is from here on, or who is to have it. */
+const isOpen = (draft: Draft, productId: ProductId): boolean => {
+  if (draft.amended.has(productId) || draft.offered.get(productId)?.mayGoOn === true) return true
+  if (draft.refreshed.size === 0) return false
+  const product = draft.products.get(productId)
+  return product !== undefined && draft.refreshed.has(product.merchantId)
 }
 
 /** Takes every line's units or none: limits first, then stock. Null when taken. */
@@ -175,7 +175,7 @@ const takeUnits = (
   return null
 }
 
-const customerUnits = (draft: Draft, productId: ProductId, customer: string): number => {
+export const customerUnits = (draft: Draft, productId: ProductId, customer: string): number => {
   const name = unitsName(productId, customer)
   return draft.units.get(name) ?? draft.facts.units.get(name) ?? 0
 }

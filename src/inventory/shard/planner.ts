@@ -11,17 +11,21 @@ import type { BatchWrite, ProductState } from "../../domain/batch.ts"
 import { type Command, holdName } from "../../domain/commands.ts"
 import type { ProductId, Shard } from "../../domain/ids.ts"
 import { type Decision, type Draft, type Facts, later } from "./draft.ts"
-import { decideEnding, decideHold, decideReserve } from "./planOrders.ts"
+import { decideDeliver, decideEnding, decideExtend, decidePay, decideShip } from "./planLives.ts"
+import { decideHold, decideReserve } from "./planOrders.ts"
 import { decideAmend, decideRestock } from "./planProducts.ts"
+import { decideJoin, decideLeave, decideOffer } from "./planWaitingLists.ts"
 
 export interface Plan {
   /** One for each command of the batch that this plan covers; the rest belongs to the next batch. */
   readonly decisions: ReadonlyArray<Decision>
   /** Whether anything was refused, so that facts must be known and the lease read before anybody is answered. */
   readonly refuses: boolean
-  readonly write: Omit<BatchWrite, "shard" | "epoch" | "batch" | "form">
+  readonly write: Omit<BatchWrite, "shard" | "epoch" | "batch" | "form" | "offerTtlMillis">
   /** What `available` becomes for each product taken from, except those the batch also gives units back to. */
   readonly expected: ReadonlyMap<ProductId, number>
+  /** Products that were offered to all who wait for them, and those that are to be offered to more of them. */
+  readonly offered: ReadonlyMap<ProductId, { readonly mayGoOn: boolean }>
 }
 
 /**
@@ -49,7 +53,12 @@ export const plan = (
     movementKeys: new Map(),
     holdNames: new Set(),
     carts: new Set(),
-    ended: new Map(),
+    changed: new Map(),
+    paymentKeys: new Set(),
+    offered: new Map(),
+    places: new Set(),
+    joined: new Set(),
+    refreshed: new Set(),
     amended: new Set(),
     orders: [],
     holds: [],
@@ -59,6 +68,13 @@ export const plan = (
     movements: [],
     endings: [],
     amendments: [],
+    payments: [],
+    settlements: [],
+    shipments: [],
+    deliveries: [],
+    joins: [],
+    leaves: [],
+    offers: [],
   }
   const decisions: Array<Decision> = []
   let refuses = false
@@ -73,8 +89,10 @@ export const plan = (
     if (!draft.gains.has(productId)) expected.set(productId, available)
   }
   const { amendments, endings, extensions, holds, movements, orders, releases, returns } = draft
-  const write = { orders, holds, extensions, releases, returns, movements, endings, amendments }
-  return { decisions, refuses, write, expected }
+  const { deliveries, joins, leaves, offered, offers, payments, settlements, shipments } = draft
+  const stock = { orders, holds, extensions, releases, returns, movements, endings, amendments }
+  const write = { ...stock, payments, settlements, shipments, deliveries, joins, leaves, offers }
+  return { decisions, refuses, write, expected, offered }
 }
 
 /** Whether a plan writes anything at all. */
@@ -103,6 +121,25 @@ const decide = (draft: Draft, command: Command, at: number): Decision | typeof l
       return decideEnding(draft, command, "cancelled", at)
     case "Expire":
       return decideEnding(draft, command, "expired", at)
+    case "Refund":
+      return decideEnding(draft, command, "refunded", at)
+    case "Extend":
+      return decideExtend(draft, command, at)
+    case "Pay":
+      return decidePay(draft, command, at)
+    case "Ship":
+      return decideShip(draft, command, at)
+    case "Deliver":
+      return decideDeliver(draft, command, at)
+    case "Join":
+      return decideJoin(draft, command)
+    case "Leave":
+      return decideLeave(draft, command)
+    case "Offer":
+      return decideOffer(draft, command)
+    case "Refresh":
+      draft.refreshed.add(command.merchantId)
+      return { _tag: "Answered", outcome: { _tag: "Done" } }
     case "Amend":
       return decideAmend(draft, command)
   }

@@ -7,7 +7,7 @@
  */
 import { PgTypes } from "@effect/sql-pg"
 import { Effect, Layer, Result } from "effect"
-import type { OrderId, ProductId, Shard, StockMovementId } from "../../domain/ids.ts"
+import type { OfferId, OrderId, ProductId, Shard, ShipmentId, StockMovementId } from "../../domain/ids.ts"
 import { mayLeaveOrdersOut } from "./commitOrders.ts"
 import { commitStatement, voidStatement } from "./commitStatement.ts"
 import * as reads from "./shardReads.ts"
@@ -35,6 +35,10 @@ interface CommitRow {
   readonly extended: ReadonlyArray<number> | null
   readonly ended: ReadonlyArray<OrderId> | null
   readonly amended: ReadonlyArray<ProductId> | null
+  readonly payments: Applied["payments"] | null
+  readonly sent: ReadonlyArray<ShipmentId> | null
+  readonly arrived: ReadonlyArray<ShipmentId> | null
+  readonly offered: ReadonlyArray<OfferId> | null
   readonly product_ids: ReadonlyArray<ProductId> | null
   readonly stocked: ReadonlyArray<number> | null
   readonly available: ReadonlyArray<number> | null
@@ -65,14 +69,16 @@ export const layerNoDeps = Layer.effect(
     const facts = Effect.fnUntraced(function* (shard: Shard, request: FactsRequest) {
       const [row] = yield* read<reads.FactsRow>(shard, reads.facts(shard, request))
       if (row === undefined) return yield* missingShard(shard)
-      const { batch, epoch, heldUnits, holds, movements, orders, statuses } = row
       return {
-        lease: { epoch, batch },
-        orders: orders ?? [],
-        movements: movements ?? [],
-        holds: holds ?? [],
-        heldUnits: heldUnits ?? [],
-        statuses: statuses ?? [],
+        lease: { epoch: row.epoch, batch: row.batch },
+        orders: row.orders ?? [],
+        movements: row.movements ?? [],
+        holds: row.holds ?? [],
+        heldUnits: row.heldUnits ?? [],
+        statuses: row.statuses ?? [],
+        paymentKeys: row.paymentKeys ?? [],
+        payments: row.payments ?? [],
+        shipments: row.shipments ?? [],
       }
     })
 
@@ -114,6 +120,11 @@ export const layerNoDeps = Layer.effect(
           Effect.map(([row]) => row ?? null),
           Effect.mapError(unreachable),
         ),
+      waiters: (shard, productIds, sizeMax) => read<reads.WaiterRow>(shard, reads.waiters(shard, productIds, sizeMax)),
+      productsToOffer: (shard, sizeMax) =>
+        read<reads.ProductToOfferRow>(shard, reads.productsToOffer(shard, sizeMax)).pipe(
+          Effect.map((rows) => rows.map((row) => row.productId)),
+        ),
       pendingReturns: (shard, sizeMax) =>
         read<reads.PendingReturnRow>(shard, reads.pendingReturns(shard, sizeMax)).pipe(
           Effect.map((rows) => rows.map((row) => ({ _tag: "Return", ...row }) as const)),
@@ -133,6 +144,7 @@ const applied = (batch: BatchWrite, row: CommitRow): Applied => {
   const extended = new Map<number, number>()
   for (const position of row.extended ?? []) extended.set(position, (extended.get(position) ?? 0) + 1)
   const amended = new Set(row.amended)
+  const offered = new Set(row.offered)
   return {
     _tag: "Applied",
     atMillis: row.at,
@@ -151,6 +163,16 @@ const applied = (batch: BatchWrite, row: CommitRow): Applied => {
       batch.endings.map(({ orderId }) => orderId),
     ),
     unamended: batch.amendments.filter(({ productId }) => !amended.has(productId)),
+    payments: row.payments ?? [],
+    unshipped: missingFrom(
+      row.sent,
+      batch.shipments.map(({ shipmentId }) => shipmentId),
+    ),
+    undelivered: missingFrom(
+      row.arrived,
+      batch.deliveries.map(({ shipmentId }) => shipmentId),
+    ),
+    unoffered: batch.offers.filter(({ offerId }) => !offered.has(offerId)),
     stock: zip(row.product_ids, row.stocked, row.available, (productId, stocked, available) => ({
       productId,
       stocked,

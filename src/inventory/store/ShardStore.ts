@@ -6,10 +6,27 @@
  * number, and never says "nothing happened" while it may still happen (that is `StoreUnknown`).
  */
 import { Context, type Effect, Schema } from "effect"
-import type { AmendmentWrite, BatchWrite, HoldExtension, KnownHold, ProductState } from "../../domain/batch.ts"
+import type {
+  AmendmentWrite,
+  BatchWrite,
+  HoldExtension,
+  KnownHold,
+  OfferWrite,
+  ProductState,
+  Waiter,
+} from "../../domain/batch.ts"
 import type { Customer, IdempotencyKey, Release, Return } from "../../domain/commands.ts"
-import type { CallerId, OrderId, ProductId, Shard, StockMovementId } from "../../domain/ids.ts"
-import type { OrderStatus } from "../../domain/order.ts"
+import type {
+  CallerId,
+  MerchantId,
+  OrderId,
+  PaymentId,
+  ProductId,
+  Shard,
+  ShipmentId,
+  StockMovementId,
+} from "../../domain/ids.ts"
+import type { OrderStatus, PaymentStatus } from "../../domain/order.ts"
 
 /** Who may write a shard (`epoch`) and the last batch number written. */
 export interface Lease {
@@ -55,10 +72,18 @@ export interface Applied {
   readonly unmoved: ReadonlyArray<StockMovementId>
   /** Extensions of which at least one row was gone or belonged to a later attempt. */
   readonly unextended: ReadonlyArray<HoldExtension>
-  /** Orders that did not end: paid, ended before, expired when they were to be cancelled, or not expired yet. */
+  /** Orders that did not end, since they were not in the status, or on the side of their time, that it takes. */
   readonly unended: ReadonlyArray<OrderId>
   /** Edits not made: the product was at another version. */
   readonly unamended: ReadonlyArray<AmendmentWrite>
+  /** Payments that the batch began or settled, as they are now. */
+  readonly payments: ReadonlyArray<PaymentState>
+  /** Shipments not sent: the order was not paid, has no such lines, or they are on their way. */
+  readonly unshipped: ReadonlyArray<ShipmentId>
+  /** Shipments that did not arrive now: of another order, or arrived before. */
+  readonly undelivered: ReadonlyArray<ShipmentId>
+  /** Offers not made, since their place on the list was gone. */
+  readonly unoffered: ReadonlyArray<OfferWrite>
   /** Every stock row the batch changed, as it is now. */
   readonly stock: ReadonlyArray<StockLevel>
   /** The units of every customer that the batch changed. */
@@ -81,6 +106,24 @@ export interface KnownMovement extends IdempotencyKey {
   readonly createdAtMillis: number
 }
 
+export interface PaymentState {
+  readonly paymentId: PaymentId
+  readonly status: PaymentStatus
+}
+
+export interface KnownPayment extends IdempotencyKey {
+  readonly paymentId: PaymentId
+}
+
+export interface KnownShipment {
+  readonly shipmentId: ShipmentId
+  readonly orderId: OrderId
+  readonly merchantId: MerchantId
+  readonly carrier: string
+  readonly trackingNumber: string
+  readonly createdAtMillis: number
+}
+
 export interface KeyName {
   readonly caller: CallerId
   readonly key: string
@@ -93,6 +136,23 @@ export interface FactsRequest {
   readonly heldProducts: ReadonlyArray<ProductId>
   /** Orders whose status is asked for. */
   readonly statuses: ReadonlyArray<OrderId>
+  readonly paymentKeys: ReadonlyArray<KeyName>
+  /** Payments whose status is asked for. */
+  readonly payments: ReadonlyArray<PaymentId>
+  /** Orders whose shipments are asked for. */
+  readonly shipmentsOf: ReadonlyArray<OrderId>
+}
+
+/** A question that names what it asks for and nothing else. */
+export const nothingAsked: FactsRequest = {
+  orderKeys: [],
+  movementKeys: [],
+  holds: [],
+  heldProducts: [],
+  statuses: [],
+  paymentKeys: [],
+  payments: [],
+  shipmentsOf: [],
 }
 
 export interface FactsRead {
@@ -105,6 +165,21 @@ export interface FactsRead {
   readonly heldUnits: ReadonlyArray<{ readonly productId: ProductId; readonly units: number }>
   /** A reservation whose time is over counts as expired. */
   readonly statuses: ReadonlyArray<{ readonly orderId: OrderId; readonly status: OrderStatus }>
+  readonly paymentKeys: ReadonlyArray<KnownPayment>
+  readonly payments: ReadonlyArray<PaymentState>
+  readonly shipments: ReadonlyArray<KnownShipment>
+}
+
+/** What a question that asks for nothing is answered, without the lease. */
+export const nothingRead: Omit<FactsRead, "lease"> = {
+  orders: [],
+  movements: [],
+  holds: [],
+  heldUnits: [],
+  statuses: [],
+  paymentKeys: [],
+  payments: [],
+  shipments: [],
 }
 
 /** What a batch number was used for. */
@@ -156,7 +231,16 @@ export class ShardStore extends Context.Service<
       shard: Shard,
       pairs: ReadonlyArray<{ readonly productId: ProductId; readonly customer: Customer }>,
     ) => Effect.Effect<ReadonlyArray<CustomerUnits>, StoreUnreachable>
-    /** The shards among these that have holds or reservations past their time, or returns to take back. */
+    /**
+     * Those who wait for no more than there is of each product, the earliest first, `sizeMax` a product. Only who waits
+     * in this shard.
+     */
+    readonly waiters: (
+      shard: Shard,
+      productIds: ReadonlyArray<ProductId>,
+      sizeMax: number,
+    ) => Effect.Effect<ReadonlyArray<Waiter & { readonly productId: ProductId }>, StoreUnreachable>
+    /** The shards among these that have holds or reservations past their time, returns to take back, or offers to make. */
     readonly dueShards: (shards: ReadonlyArray<Shard>) => Effect.Effect<ReadonlyArray<Shard>, StoreUnreachable>
     /** Holds past their time, oldest first, one Release for each hold. */
     readonly expiredHolds: (shard: Shard, sizeMax: number) => Effect.Effect<ReadonlyArray<Release>, StoreUnreachable>
@@ -167,6 +251,11 @@ export class ShardStore extends Context.Service<
     ) => Effect.Effect<ReadonlyArray<EndableOrder>, StoreUnreachable>
     /** An order, whichever its home; null where there is none. */
     readonly endableOrder: (orderId: OrderId) => Effect.Effect<EndableOrder | null, StoreUnreachable>
+    /** Products on sale of which there is as much as somebody waits for. */
+    readonly productsToOffer: (
+      shard: Shard,
+      sizeMax: number,
+    ) => Effect.Effect<ReadonlyArray<ProductId>, StoreUnreachable>
     readonly pendingReturns: (shard: Shard, sizeMax: number) => Effect.Effect<ReadonlyArray<Return>, StoreUnreachable>
   }
 >()("hedonify/inventory/ShardStore") {}

@@ -39,7 +39,7 @@ export const extensions = (parameters: SqlParameters, wanted: ReadonlyArray<Hold
 
 export const releases = (parameters: SqlParameters, { releases: wanted }: BatchWrite): ReadonlyArray<string> => [
   `releasable as materialized (
-  select h.shard, h.caller, h.key, h.fingerprint, h.product_id
+  select h.shard, h.caller, h.key, h.fingerprint, h.product_id, w.only_expired
   from lease
   cross join unnest(${parameters.uuids(wanted.map((release) => release.caller))}, ${parameters.texts(wanted.map((release) => release.key))},
     ${parameters.fingerprints(wanted.map((release) => release.fingerprint))}, ${parameters.uuids(wanted.map((release) => release.attempt))},
@@ -50,7 +50,7 @@ export const releases = (parameters: SqlParameters, { releases: wanted }: BatchW
 )`,
   `released as (
   delete from holds h using releasable r where ${sameHold("h", "r")}
-  returning h.product_id, h.customer, h.quantity
+  returning h.product_id, h.customer, h.quantity, h.kind, h.attempt, r.only_expired
 )`,
 ]
 
@@ -79,7 +79,7 @@ export const consumable = (parameters: SqlParameters, commands: ReadonlyArray<Re
   select h.shard, h.caller, h.key, h.fingerprint, h.product_id, h.quantity, h.unit_price, w.order_id
   from lease
   cross join unnest(${parameters.uuids(rows.map((row) => row.command.orderId))}, ${parameters.integers(rows.map((row) => row.part.shard))},
-    ${parameters.uuids(rows.map((row) => row.command.caller))}, ${parameters.texts(rows.map((row) => row.command.key))},
+    ${parameters.uuids(rows.map((row) => row.command.caller))}, ${parameters.texts(rows.map((row) => row.part.key))},
     ${parameters.fingerprints(rows.map((row) => row.part.fingerprint))}, ${parameters.uuids(rows.map((row) => row.line.productId))},
     ${parameters.uuids(rows.map((row) => row.part.attempt))}, ${parameters.integers(rows.map((row) => row.line.quantity))},
     ${parameters.integers(rows.map((row) => row.line.unitPrice))}) as w (order_id, shard, caller, key, fingerprint, product_id, attempt, quantity, unit_price)
@@ -93,7 +93,7 @@ export const consumable = (parameters: SqlParameters, commands: ReadonlyArray<Re
 export const consumed: ReadonlyArray<string> = [
   `consumed as (
   delete from holds h using consumable c, placed where placed.id = c.order_id and ${sameHold("h", "c")}
-  returning c.order_id, c.product_id, c.quantity, c.unit_price
+  returning c.order_id, c.product_id, c.quantity, c.unit_price, h.kind, h.attempt
 )`,
   `sold_from_holds as (
   insert into order_lines (order_id, product_id, quantity, unit_price)

@@ -82,7 +82,7 @@ const placed = (
   cross join unnest(${parameters.uuids(commands.map((command) => command.orderId))}, ${parameters.uuids(commands.map((command) => command.caller))},
     ${parameters.texts(commands.map((command) => command.key))}, ${parameters.fingerprints(commands.map((command) => command.fingerprint))},
     ${parameters.texts(commands.map((command) => command.customerRef))}, ${parameters.doubles(wanted.map((order) => order.total))},
-    ${parameters.texts(wanted.map((order) => order.currency))}, ${parameters.doubles(commands.map((command) => command.reservationTtlMillis))}${conditions.map((condition) => `, ${condition.values()}`).join("")})
+    ${parameters.texts(wanted.map((order) => order.currency))}, ${parameters.doubles(wanted.map((order) => order.ttlMillis))}${conditions.map((condition) => `, ${condition.values()}`).join("")})
     as w (id, caller, key, fingerprint, customer_ref, total, currency, ttl${conditions.map((condition) => `, ${condition.column}`).join("")})
   ${conditions.length > 0 ? `where ${conditions.map((condition) => condition.holds).join(" and ")}` : ""}
   ${form === "guarded" ? "on conflict (caller, key) do nothing" : ""}
@@ -114,9 +114,9 @@ const sold = (parameters: SqlParameters, wanted: ReadonlyArray<OrderWrite>, isCo
 }
 
 /**
- * Reservations that end, and what they held: units of this shard at once, units of others by a return that the other
- * shard applies. An order is cancelled while its time runs and expires when it is over, by PostgreSQL's clock under the
- * lease, and only with all of its lines.
+ * Orders that end, and what they held: units of this shard at once, units of others by a return that the other shard
+ * applies. A reservation is cancelled while its time runs and expires when it is over, by PostgreSQL's clock under the
+ * lease; a paid order of which nothing was shipped is refunded; each only with all of its lines.
  */
 export const endings = (parameters: SqlParameters, wanted: ReadonlyArray<EndingWrite>): ReadonlyArray<string> => {
   const rows = wanted.flatMap(({ lines, orderId }) => lines.map((line) => ({ orderId, line })))
@@ -130,12 +130,13 @@ export const endings = (parameters: SqlParameters, wanted: ReadonlyArray<EndingW
   join order_lines l on l.order_id = w.order_id and l.product_id = w.product_id
 )`,
     `ended as (
-  update orders o set status = w.status
+  update orders o set status = case when o.status = 'paid' then 'refunded' else w.status end
   from lease
   cross join unnest(${parameters.uuids(wanted.map((row) => row.orderId))}, ${parameters.texts(wanted.map((row) => row.status))}) as w (id, status)
   join (select order_id, count(*) as lines from ending group by order_id) as known on known.order_id = w.id
-  where o.id = w.id and o.home_shard = lease.shard and o.status = 'reserved'
-    and (w.status = 'expired') = (o.expires_at <= lease.at)
+  where o.id = w.id and o.home_shard = lease.shard
+    and case when o.status = 'reserved' then w.status = case when o.expires_at <= lease.at then 'expired' else 'cancelled' end
+      else o.status = 'paid' and w.status in ('cancelled', 'refunded') end
     and known.lines = (select count(*) from order_lines l where l.order_id = o.id)
   returning o.id, o.status, coalesce('ref:' || o.customer_ref, o.caller::text) as customer
 )`,

@@ -26,6 +26,7 @@ export const amendments = (parameters: SqlParameters, wanted: ReadonlyArray<Amen
     archived = coalesce(w.archived, p.archived), waitlist = coalesce(w.waitlist, p.waitlist),
     limit_per_customer = case when w.sets_limit then w.limit_per_customer else p.limit_per_customer end,
     counts_units = p.counts_units or w.limit_per_customer is not null,
+    reservation_ttl_seconds = case when w.sets_ttl then w.reservation_ttl_seconds else p.reservation_ttl_seconds end,
     sale_starts_at = case when w.sets_start then to_timestamp(w.sale_starts_at_millis / 1000) else p.sale_starts_at end,
     image_url = case when w.sets_image then w.image_url else p.image_url end,
     version = p.version + 1, updated_at = lease.at
@@ -36,8 +37,10 @@ export const amendments = (parameters: SqlParameters, wanted: ReadonlyArray<Amen
     ${parameters.booleans(changes.map((change) => change.archived ?? null))}, ${parameters.booleans(changes.map((change) => change.waitlist ?? null))},
     ${parameters.booleans(changes.map((change) => change.limitPerCustomer !== undefined))}, ${parameters.integers(changes.map((change) => change.limitPerCustomer ?? null))},
     ${parameters.booleans(changes.map((change) => change.saleStartsAtMillis !== undefined))}, ${parameters.doubles(changes.map((change) => change.saleStartsAtMillis ?? null))},
-    ${parameters.booleans(changes.map((change) => change.imageUrl !== undefined))}, ${parameters.texts(changes.map((change) => change.imageUrl ?? null))})
-    as w (id, version, name, description, price, paused, archived, waitlist, sets_limit, limit_per_customer, sets_start, sale_starts_at_millis, sets_image, image_url)
+    ${parameters.booleans(changes.map((change) => change.imageUrl !== undefined))}, ${parameters.texts(changes.map((change) => change.imageUrl ?? null))},
+    ${parameters.booleans(changes.map((change) => change.reservationTtlSeconds !== undefined))}, ${parameters.integers(changes.map((change) => change.reservationTtlSeconds ?? null))})
+    as w (id, version, name, description, price, paused, archived, waitlist, sets_limit, limit_per_customer, sets_start, sale_starts_at_millis, sets_image, image_url,
+      sets_ttl, reservation_ttl_seconds)
   where p.id = w.id and p.version = w.version
   returning p.id, p.version
 )`

@@ -13,16 +13,20 @@
  */
 import { PgTypes } from "@effect/sql-pg"
 import type { BatchWrite } from "../../domain/batch.ts"
+import { batchEvents, mayReimburse } from "./commitEvents.ts"
 import { extensions, holds, releases } from "./commitHolds.ts"
+import { deliveries, payments, reimbursed, settlements, shipments } from "./commitLives.ts"
 import { endings, hasCart, mayLeaveOrdersOut, orders, returns } from "./commitOrders.ts"
 import { amendments, movements } from "./commitProducts.ts"
 import { countedByHolds, countedByOrders, countedLines, units } from "./commitUnits.ts"
+import { countedByOffers, joins, leaves, offers } from "./commitWaitingLists.ts"
 import { SqlParameters, type Statement, statement } from "./sqlParameters.ts"
 
 /**
  * No row: not applied. One row: `at` in milliseconds since the epoch; `placed`, `moved`: ids really inserted, null
  * where all were; `extended`: positions of extensions, once a row; `carted`, `ended`, `amended`: orders whose cart was
- * as they knew it, orders that ended, products that were edited; and what stock and units became.
+ * as they knew it, orders that ended, products that were edited; `payments`: those begun or settled, as they are now;
+ * `sent`, `arrived`: shipments; `offered`: offers made; and what stock and units became.
  */
 export const commitStatement = (write: BatchWrite): Statement => {
   const parameters = new SqlParameters()
@@ -57,6 +61,20 @@ export const commitStatement = (write: BatchWrite): Statement => {
       "select product_id, customer, -quantity as units, null::integer as before from given_back where is_home",
     )
   }
+  if (mayReimburse(write)) parts.push(reimbursed)
+  if (write.payments.length > 0) parts.push(...payments(parameters, write))
+  if (write.settlements.length > 0) parts.push(...settlements(parameters, write))
+  if (write.shipments.length > 0) parts.push(...shipments(parameters, write))
+  if (write.deliveries.length > 0) parts.push(...deliveries(parameters, write))
+  if (write.leaves.length > 0) parts.push(leaves(parameters, write))
+  if (write.joins.length > 0) parts.push(joins(parameters, write))
+  if (write.offers.length > 0) {
+    parts.push(...offers(parameters, write))
+    changes.push("select product_id, -quantity as available, 0 as stocked from offered")
+    if (write.offers.some((offer) => offer.unitsBefore !== null)) {
+      unitChanges.push(countedByOffers(parameters, write.offers))
+    }
+  }
   if (write.returns.length > 0) {
     parts.push(returns(parameters, write))
     changes.push("select product_id, quantity as available, 0 as stocked from returned")
@@ -80,6 +98,10 @@ select (extract(epoch from lease.at) * 1000)::float8 as at,
   ${or(write.extensions.length > 0, "select array_agg(position) from extended")} as extended,
   ${or(write.endings.length > 0, "select array_agg(id) from ended")} as ended,
   ${or(write.amendments.length > 0, "select array_agg(id) from amended")} as amended,
+  ${or(paymentSources(write).length > 0, `select json_agg(json_build_object('paymentId', id, 'status', status)) from (${paymentSources(write).join(" union all ")}) as p`)} as payments,
+  ${or(write.shipments.length > 0, "select array_agg(id) from sent")} as sent,
+  ${or(write.deliveries.length > 0, "select array_agg(id) from arrived")} as arrived,
+  ${or(write.offers.length > 0, "select array_agg(id) from offered")} as offered,
   ${changes.length > 0 ? "levels.product_ids, levels.stocked, levels.available" : "null as product_ids, null as stocked, null as available"},
   ${unitChanges.length > 0 ? "counts.counted_ids, counts.customers, counts.units" : "null as counted_ids, null as customers, null as units"}
 from lease
@@ -121,32 +143,12 @@ const stock = (changes: ReadonlyArray<string>): ReadonlyArray<string> => [
 )`,
 ]
 
-const log = (parameters: SqlParameters, write: BatchWrite, isConditional: boolean): string => {
-  const isSure = !isConditional && write.endings.length + write.amendments.length === 0
-  const events = isSure ? `${parameters.add(PgTypes.json(eventsPlanned(write)))}::json` : eventsHappened(write)
-  return `logged as (
+const log = (parameters: SqlParameters, write: BatchWrite, isConditional: boolean): string => `logged as (
   insert into batches (shard, batch, epoch, committed_at, events)
-  select lease.shard, lease.batch, lease.epoch, lease.at, ${events} from lease
+  select lease.shard, lease.batch, lease.epoch, lease.at, ${batchEvents(parameters, write, isConditional)} from lease
 )`
-}
 
-const eventsPlanned = (write: BatchWrite): ReadonlyArray<object> => [
-  ...write.orders.map(({ command }) => ({ type: "order.reserved", orderId: command.orderId })),
-  ...write.movements.map(({ movementId }) => ({ type: "stock.moved", movementId })),
+const paymentSources = ({ payments: begun, settlements: settled }: BatchWrite): ReadonlyArray<string> => [
+  ...(begun.length > 0 ? ["select id, status from begun"] : []),
+  ...(settled.length > 0 ? ["select id, status from settled"] : []),
 ]
-
-const eventsHappened = (write: BatchWrite): string => {
-  const sources: Array<string> = []
-  if (write.orders.length > 0)
-    sources.push("select json_build_object('type', 'order.reserved', 'orderId', id) as event from placed")
-  if (write.endings.length > 0)
-    sources.push("select json_build_object('type', 'order.' || status, 'orderId', id) as event from ended")
-  if (write.movements.length > 0)
-    sources.push("select json_build_object('type', 'stock.moved', 'movementId', id) as event from moved")
-  if (write.amendments.length > 0)
-    sources.push(
-      "select json_build_object('type', 'product.amended', 'productId', id, 'version', version) as event from amended",
-    )
-  if (sources.length === 0) return "'[]'::json"
-  return `coalesce((select json_agg(event) from (${sources.join(" union all ")}) as happened), '[]'::json)`
-}

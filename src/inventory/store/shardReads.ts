@@ -4,9 +4,9 @@
  */
 import { PgTypes } from "@effect/sql-pg"
 import type { Customer, Release, Return } from "../../domain/commands.ts"
-import type { OrderId, ProductId, Shard } from "../../domain/ids.ts"
+import type { OrderId, PaymentId, ProductId, Shard } from "../../domain/ids.ts"
 import type { OrderStatus } from "../../domain/order.ts"
-import type { KnownHold, ProductState } from "../../domain/batch.ts"
+import type { KnownHold, ProductState, Waiter } from "../../domain/batch.ts"
 import type {
   CustomerUnits,
   EndableOrder,
@@ -14,7 +14,10 @@ import type {
   KeyName,
   KnownMovement,
   KnownOrder,
+  KnownPayment,
+  KnownShipment,
   Lease,
+  PaymentState,
 } from "./ShardStore.ts"
 import { type SqlParameters, type Statement, statement } from "./sqlParameters.ts"
 
@@ -41,8 +44,10 @@ export const products = (shard: Shard, productIds: ReadonlyArray<ProductId>): St
       parameters,
     ) => `select p.id as "productId", p.merchant_id as "merchantId", p.name, p.price::float8 as price, p.currency,
   p.limit_per_customer as "limitPerCustomer", p.counts_units as "countsUnits", (extract(epoch from p.sale_starts_at) * 1000)::float8 as "saleStartsAtMillis",
-  (p.paused or m.status <> 'approved') as paused, p.archived, p.version, s.stocked, s.available,
-  exists (select from holds h where h.product_id = p.id) as "mayHaveHolds"
+  (p.paused or m.status <> 'approved') as paused, p.archived, p.waitlist,
+  p.reservation_ttl_seconds as "reservationTtlSeconds", p.version, s.stocked, s.available,
+  exists (select from holds h where h.product_id = p.id) as "mayHaveHolds",
+  exists (select from waiting_list q where q.product_id = p.id) as "mayHaveWaiters"
 from products p join stock s on s.product_id = p.id join merchants m on m.id = p.merchant_id
 where p.id = any (${parameters.uuids(productIds)}) and p.shard = ${parameters.add(PgTypes.int2(shard))}`,
   )
@@ -56,6 +61,9 @@ export interface FactsRow {
   readonly holds: ReadonlyArray<KnownHold> | null
   readonly heldUnits: ReadonlyArray<{ readonly productId: ProductId; readonly units: number }> | null
   readonly statuses: ReadonlyArray<{ readonly orderId: OrderId; readonly status: OrderStatus }> | null
+  readonly paymentKeys: ReadonlyArray<KnownPayment> | null
+  readonly payments: ReadonlyArray<PaymentState> | null
+  readonly shipments: ReadonlyArray<KnownShipment> | null
 }
 
 /** A reservation whose time is over counts as expired, whether or not the sweeper has been there. */
@@ -72,9 +80,13 @@ export const facts = (shard: Shard, request: FactsRequest): Statement =>
       request.holds.length === 0 ? "null" : holds(parameters, of, request.holds),
       request.heldProducts.length === 0 ? "null" : heldUnits(parameters, request.heldProducts),
       request.statuses.length === 0 ? "null" : statuses(parameters, request.statuses),
+      request.paymentKeys.length === 0 ? "null" : paymentKeys(parameters, request.paymentKeys),
+      request.payments.length === 0 ? "null" : payments(parameters, request.payments),
+      request.shipmentsOf.length === 0 ? "null" : shipments(parameters, request.shipmentsOf),
     ]
     return `select l.epoch::float8 as epoch, l.batch::float8 as batch, ${parts[0]} as orders, ${parts[1]} as movements,
-  ${parts[2]} as holds, ${parts[3]} as "heldUnits", ${parts[4]} as statuses
+  ${parts[2]} as holds, ${parts[3]} as "heldUnits", ${parts[4]} as statuses, ${parts[5]} as "paymentKeys",
+  ${parts[6]} as payments, ${parts[7]} as shipments
 from shard_leases l where l.shard = ${of}`
   })
 
@@ -109,6 +121,19 @@ const statuses = (parameters: SqlParameters, orderIds: ReadonlyArray<OrderId>): 
   `(select json_agg(json_build_object('orderId', o.id, 'status', ${statusNow}))
   from orders o where o.id = any (${parameters.uuids(orderIds)}))`
 
+const paymentKeys = (parameters: SqlParameters, names: ReadonlyArray<KeyName>): string =>
+  `(select json_agg(json_build_object('caller', p.caller, 'key', p.key, 'fingerprint', encode(p.fingerprint, 'hex'), 'paymentId', p.id))
+  from ${wantedKeys(parameters, names)} join payments p on p.caller = w.caller and p.key = w.key)`
+
+const payments = (parameters: SqlParameters, paymentIds: ReadonlyArray<PaymentId>): string =>
+  `(select json_agg(json_build_object('paymentId', p.id, 'status', p.status))
+  from payments p where p.id = any (${parameters.uuids(paymentIds)}))`
+
+const shipments = (parameters: SqlParameters, orderIds: ReadonlyArray<OrderId>): string =>
+  `(select json_agg(json_build_object('shipmentId', s.id, 'orderId', s.order_id, 'merchantId', s.merchant_id, 'carrier', s.carrier,
+    'trackingNumber', s.tracking_number, 'createdAtMillis', (extract(epoch from s.created_at) * 1000)::float8))
+  from shipments s where s.order_id = any (${parameters.uuids(orderIds)}))`
+
 /**
  * Live orders of a customer: an account's own, or those a channel of the product's merchant placed for its reference.
  * Each order's line is looked up by itself: joined, the planner read all lines of the shop where few accounts had most
@@ -140,6 +165,45 @@ join products p on p.id = w.product_id`,
   )
 export type CustomerUnitsRow = CustomerUnits
 
+export const waiters = (shard: Shard, productIds: ReadonlyArray<ProductId>, sizeMax: number): Statement =>
+  statement(
+    (parameters) => `select q.id as "offerId", q.product_id as "productId", q.account_id as "accountId", q.quantity
+from unnest(${parameters.uuids(productIds)}) as w (product_id)
+join stock s on s.product_id = w.product_id
+cross join lateral (
+  select * from waiting_list q where q.product_id = w.product_id and q.quantity <= s.available and q.shard = ${parameters.add(PgTypes.int2(shard))}
+  order by q.batch, q.number limit ${parameters.add(PgTypes.int4(sizeMax))}
+) as q
+order by q.product_id, q.batch, q.number`,
+  )
+export type WaiterRow = Waiter & { readonly productId: ProductId }
+
+/**
+ * Products of a shard that somebody waits for, one after the other along the index whose first two columns are shard and
+ * product, however many wait for each; then whether there is as much as the least that anybody wants.
+ */
+const offerable = (shard: string): string => `with recursive waited as (
+  (select q.product_id from waiting_list q where q.shard = ${shard} order by q.product_id limit 1)
+  union all
+  select (select q.product_id from waiting_list q where q.shard = ${shard} and q.product_id > p.product_id order by q.product_id limit 1)
+  from waited p where p.product_id is not null
+)
+select n.product_id from waited n
+where (select s.available from stock s where s.product_id = n.product_id) >=
+    (select q.quantity from waiting_list q where q.shard = ${shard} and q.product_id = n.product_id order by q.quantity limit 1)
+  and (select p.waitlist and not p.paused and not p.archived and (p.sale_starts_at is null or p.sale_starts_at <= statement_timestamp())
+      and (select m.status = 'approved' from merchants m where m.id = p.merchant_id)
+    from products p where p.id = n.product_id)`
+
+export const productsToOffer = (shard: Shard, sizeMax: number): Statement =>
+  statement((parameters) => {
+    const of = parameters.add(PgTypes.int2(shard))
+    return `select o.product_id as "productId" from (${offerable(of)}) as o limit ${parameters.add(PgTypes.int4(sizeMax))}`
+  })
+export interface ProductToOfferRow {
+  readonly productId: ProductId
+}
+
 export interface DueShardRow {
   readonly shard: Shard
 }
@@ -155,7 +219,8 @@ export const dueShards = (shards: ReadonlyArray<Shard>): Statement =>
     (parameters) => `select w.shard from unnest(${parameters.array(shards, PgTypes.OID.int2)}) as w (shard)
 where (select true from holds h where h.shard = w.shard and ${isOver("h")} limit 1)
   or (select true from pending_returns r where r.shard = w.shard limit 1)
-  or (select true from orders o where o.home_shard = w.shard and o.status = 'reserved' and ${isOver("o")} limit 1)`,
+  or (select true from orders o where o.home_shard = w.shard and o.status = 'reserved' and ${isOver("o")} limit 1)
+  or (select true from (${offerable("w.shard")}) as offerable limit 1)`,
   )
 
 export interface ExpiredHoldRow {

@@ -11,7 +11,7 @@ import { holdTtlMillis, sweepIntervalMillis } from "../../../src/domain/bounds.t
 import type { Command, PricedLine } from "../../../src/domain/commands.ts"
 import type { OrderId, Shard } from "../../../src/domain/ids.ts"
 import type { MemoryDatabase } from "../../../src/inventory/memory/MemoryShardStore.ts"
-import { type BatchEvent, customerOf } from "../../../src/inventory/memory/memoryTables.ts"
+import { type BatchEvent, customerOf } from "../../../src/inventory/memory/memoryRows.ts"
 import { contradictions } from "../../linearizability/contradictions.ts"
 import { assertBooks, assertUnits, type Books } from "./books.ts"
 import { clientHistoryOf } from "./clientHistory.ts"
@@ -98,6 +98,7 @@ export class Auditor {
         if (command._tag === "Hold") assert.ok(isEffective || this.#extends(command, ledger), "Held, but no hold")
         return
       case "Repeated":
+        if ("paymentId" in answer) return
         return this.#checkRepeat(command, "orderId" in answer ? answer.orderId : answer.movementId)
       case "OutcomeUnknown":
         assert.ok(

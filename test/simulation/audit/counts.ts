@@ -4,7 +4,8 @@
  * where the order of the mailbox puts it.
  */
 import type { ProductId } from "../../../src/domain/ids.ts"
-import type { MemoryTables, ProductRow } from "../../../src/inventory/memory/memoryTables.ts"
+import type { ProductRow } from "../../../src/inventory/memory/memoryRows.ts"
+import type { MemoryTables } from "../../../src/inventory/memory/memoryTables.ts"
 
 export const stockCount = (productId: ProductId): string => `stock ${productId}`
 export const unitsCount = (productId: ProductId, customer: string): string => `units ${productId} ${customer}`

@@ -134,6 +134,7 @@ export class History {
     onAttempt: (attempt: Attempt) => void,
   ): OrderCoordinator["Service"] {
     return {
+      placeHeld: coordinator.placeHeld,
       place: (request, deadlineMillis) => {
         let attempt: Attempt | undefined
         const begin = Effect.clockWith((clock) => {

@@ -14,12 +14,12 @@ import {
   type BatchEvent,
   type CartRow,
   customerOf,
-  holdKey,
   type HoldRow,
   type OrderRow,
   type PendingReturnRow,
   type ProductRow,
-} from "../../../src/inventory/memory/memoryTables.ts"
+} from "../../../src/inventory/memory/memoryRows.ts"
+import { holdKey } from "../../../src/inventory/memory/memoryTables.ts"
 import { add, factCount, factsOf, stockCount, unitsCount } from "./counts.ts"
 import type { History, Submission } from "./history.ts"
 
@@ -272,7 +272,8 @@ export class Ledger {
     for (const { productId, quantity, unitPrice } of lines.filter((line) => !isHome(line))) {
       const part = command.held.find((held) => held.lines.some((line) => line.productId === productId))
       if (part === undefined) return assert.fail(`order ${command.orderId} has a line that nobody held`)
-      const key = holdKey(part.shard, { ...command, fingerprint: part.fingerprint }, productId)
+      const { fingerprint, key: heldUnder } = part
+      const key = holdKey(part.shard, { caller: command.caller, key: heldUnder, fingerprint }, productId)
       const row = before.holds.get(key)
       assert.deepStrictEqual(
         [row?.quantity, row?.unitPrice, row?.attempt],
@@ -392,7 +393,7 @@ const nameOfEvent = (event: BatchEvent): string => {
     case "product.amended":
       return `${event.type} ${event.productId} ${event.version}`
     default:
-      return `${event.type} ${event.orderId}`
+      return `${event.type} ${"orderId" in event ? event.orderId : event.offerId}`
   }
 }
 

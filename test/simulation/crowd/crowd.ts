@@ -5,7 +5,7 @@
 import { Effect } from "effect"
 import type { MerchantId } from "../../../src/domain/ids.ts"
 import type { MemoryDatabase } from "../../../src/inventory/memory/MemoryShardStore.ts"
-import type { OrderRow } from "../../../src/inventory/memory/memoryTables.ts"
+import type { OrderRow } from "../../../src/inventory/memory/memoryRows.ts"
 import type { Orders } from "../../../src/orders/Orders.ts"
 import type { Auditor } from "../audit/auditor.ts"
 import type { Chance } from "../machine/chance.ts"

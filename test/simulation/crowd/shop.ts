@@ -114,6 +114,8 @@ const drawProduct = (chance: Chance, number: number, supply: Supply, startMillis
     saleStartsAtMillis: chance.happens(0.1) ? startMillis + chance.between(0, 1500) : null,
     paused: chance.happens(0.03),
     archived: chance.happens(0.03),
+    waitlist: true,
+    reservationTtlSeconds: null,
     version: 1,
     stocked: chance.pick(supply.stocks),
   }

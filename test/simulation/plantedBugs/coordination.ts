@@ -70,14 +70,14 @@ export const coordinationBugs: ReadonlyArray<PlantedBug> = [
         "  for (const row of [...tables.holds.all(), ...released]) {",
       ),
       inCommit(
-        "const releaseHold = ({ atMillis, available, tables, units, write }: Progress, command: Release): void => {\n",
-        `const releaseHold = ({ atMillis, available, tables, units, write }: Progress, command: Release): void => {
+        "  const offersReleased: Array<BatchEvent> = []\n",
+        `  const offersReleased: Array<BatchEvent> = []
   const released: Array<HoldRow> = ((tables as any).released ??= [])
 `,
       ),
       inCommit(
-        "    tables.holds.remove(row)\n    add(available, row.productId, row.quantity)\n    addUnits(units, row.productId, row.customer, -row.quantity, null)\n  }",
-        "    tables.holds.remove(row)\n    released.push(row)\n    add(available, row.productId, row.quantity)\n    addUnits(units, row.productId, row.customer, -row.quantity, null)\n  }",
+        "    tables.holds.remove(row)\n    add(available",
+        "    tables.holds.remove(row)\n    released.push(row)\n    add(available",
       ),
     ],
   },
@@ -102,8 +102,8 @@ export const coordinationBugs: ReadonlyArray<PlantedBug> = [
         "attempt, productIds, onlyExpired: false, lines: parts.find((part) => part.shard === shard)?.lines } as const",
       ),
       inCommit(
-        "command: Release): void => {\n",
-        `command: Release): void => {
+        "  const offersReleased: Array<BatchEvent> = []\n",
+        `  const offersReleased: Array<BatchEvent> = []
   for (const line of command.lines ?? []) add(available, line.productId, line.quantity)
 `,
       ),
@@ -144,7 +144,7 @@ export const coordinationBugs: ReadonlyArray<PlantedBug> = [
     name: "an order ended with some of its lines",
     patches: [
       inEnding("return { orderId, lines: named }", "return { orderId, lines: named.slice(0, 1) }"),
-      inCommit("  if (!rows.every((row) => endings.has(row.productId))) return false\n", ""),
+      inCommit("  if (!rows.every((row) => endings.has(row.productId))) return null\n", ""),
     ],
   },
   {
@@ -172,7 +172,7 @@ export const coordinationBugs: ReadonlyArray<PlantedBug> = [
   },
   {
     name: "an expired order told to have been cancelled",
-    patches: [inEnding(`if (order.status === "cancelled") return`, `if (order.status !== "reserved") return`)],
+    patches: [inEnding(`if (order.status === "cancelled" ||`, `if (order.status !== "reserved" ||`)],
   },
   {
     name: "a sweeper that one failed look ends",

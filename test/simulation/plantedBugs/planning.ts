@@ -1,7 +1,7 @@
 /**
  * Bugs of the pure planner: what a batch comes to when its commands are not decided one at a time.
  */
-import { inPlanOrders, inPlanProducts, inPlanner, inReads, inTables, type PlantedBug } from "./planting.ts"
+import { inPlanLives, inPlanOrders, inPlanProducts, inPlanner, inReads, inTables, type PlantedBug } from "./planting.ts"
 
 export const planningBugs: ReadonlyArray<PlantedBug> = [
   {
@@ -24,7 +24,7 @@ export const planningBugs: ReadonlyArray<PlantedBug> = [
   },
   {
     name: "what an order gives back not waited for by the order behind it",
-    patches: [inPlanOrders("if (line.shard === draft.shard) draft.gains.add(line.productId)", "void line")],
+    patches: [inPlanLives("if (line.shard === draft.shard) draft.gains.add(line.productId)", "void line")],
   },
   {
     name: "an edit seen by orders ahead of it",
@@ -44,7 +44,7 @@ export const planningBugs: ReadonlyArray<PlantedBug> = [
   },
   {
     name: "an edit not seen by orders behind it in its batch",
-    patches: [inPlanOrders("if (requested.some((line) => draft.amended.has(line.productId))) return later", "")],
+    patches: [inPlanOrders("if (draft.amended.has(productId) || draft.offered", "if (draft.offered")],
   },
   {
     name: "an edit of whatever version",
@@ -63,7 +63,7 @@ export const planningBugs: ReadonlyArray<PlantedBug> = [
         "flatMap(({ productId }) => {\n    const product",
         "flatMap(({ productId, quantity }) => {\n    const product",
       ),
-      inPlanOrders(
+      inPlanLives(
         "  for (const line of lines) if (line.shard === draft.shard) draft.gains.add(line.productId)\n",
         `  for (const { productId, quantity, shard } of lines) {
     const product = draft.products.get(productId)

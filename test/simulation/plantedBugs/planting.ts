@@ -27,12 +27,15 @@ const patchOf =
   (file: string): PatchOf =>
   (find, put) => ({ file, find, put })
 
+export const inAftermath = patchOf("inventory/shard/aftermath.ts")
+export const inPreparation = patchOf("inventory/shard/preparation.ts")
 export const inBatch = patchOf("inventory/shard/batch.ts")
 export const inActor = patchOf("inventory/shard/ShardActor.ts")
 export const inSettlement = patchOf("inventory/shard/settlement.ts")
 export const inOutcomes = patchOf("inventory/shard/outcomes.ts")
 export const inState = patchOf("inventory/shard/ShardState.ts")
 export const inPlanner = patchOf("inventory/shard/planner.ts")
+export const inPlanLives = patchOf("inventory/shard/planLives.ts")
 export const inPlanOrders = patchOf("inventory/shard/planOrders.ts")
 export const inPlanProducts = patchOf("inventory/shard/planProducts.ts")
 export const inCoordinator = patchOf("inventory/OrderCoordinator.ts")

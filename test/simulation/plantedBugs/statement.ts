@@ -1,15 +1,15 @@
 /**
  * Bugs of the one statement and of the reads beside it, planted in the model that stands for the SQL.
  */
-import { inBatch, inCommit, inPlanOrders, inReads, type PlantedBug } from "./planting.ts"
+import { inBatch, inCommit, inPlanOrders, inPreparation, inReads, type PlantedBug } from "./planting.ts"
 
 export const statementBugs: ReadonlyArray<PlantedBug> = [
   {
     name: "double release of a hold",
     patches: [
       inCommit(
-        "    tables.holds.remove(row)\n    add(available, row.productId, row.quantity)\n    addUnits(units, row.productId, row.customer, -row.quantity, null)\n  }",
-        "    if (command.onlyExpired) tables.holds.remove(row)\n    add(available, row.productId, row.quantity)\n    addUnits(units, row.productId, row.customer, -row.quantity, null)\n  }",
+        "    tables.holds.remove(row)\n    add(available",
+        "    if (command.onlyExpired) tables.holds.remove(row)\n    add(available",
       ),
     ],
   },
@@ -34,26 +34,23 @@ export const statementBugs: ReadonlyArray<PlantedBug> = [
     name: "an order expired that was cancelled before",
     patches: [
       inCommit(
-        `order.homeShard !== write.shard || order.status !== "reserved") return false`,
-        `order.homeShard !== write.shard || (order.status !== "reserved" && status === "cancelled")) return false`,
+        `  if (order.status !== "reserved") return null`,
+        `  if (order.status !== "reserved" && wanted !== "expired") return null`,
       ),
     ],
   },
   {
     name: "an order cancelled twice",
     patches: [
-      inCommit(
-        `order.homeShard !== write.shard || order.status !== "reserved") return false`,
-        `order.homeShard !== write.shard || order.status === "expired") return false`,
-      ),
+      inCommit(`  if (order.status !== "reserved") return null`, `  if (order.status === "expired") return null`),
     ],
   },
   {
     name: "cancelled after its time",
     patches: [
       inCommit(
-        `if ((status === "expired") !== order.expiresAtMillis <= atMillis) return false`,
-        `if (status === "expired" && order.expiresAtMillis > atMillis) return false`,
+        `  if ((wanted === "expired") !== order.expiresAtMillis <= atMillis) return null`,
+        `  if (wanted === "expired" && order.expiresAtMillis > atMillis) return null`,
       ),
     ],
   },
@@ -61,8 +58,8 @@ export const statementBugs: ReadonlyArray<PlantedBug> = [
     name: "expired before its time",
     patches: [
       inCommit(
-        `if ((status === "expired") !== order.expiresAtMillis <= atMillis) return false`,
-        `if (status === "cancelled" && order.expiresAtMillis <= atMillis) return false`,
+        `  if ((wanted === "expired") !== order.expiresAtMillis <= atMillis) return null`,
+        `  if (wanted === "cancelled" && order.expiresAtMillis <= atMillis) return null`,
       ),
       inReads(
         `row.status === "reserved" && row.expiresAtMillis <= atMillis)`,
@@ -153,7 +150,7 @@ export const statementBugs: ReadonlyArray<PlantedBug> = [
     // Every batch looks its keys up before it is planned, and neither the statement nor an index looks again.
     name: "key check outside the transaction",
     patches: [
-      inBatch("if (!isToldFromMemory(first)) return", "if (commands.length === 0) return"),
+      inPreparation("if (!isToldFromMemory(first)) return", "if (commands.length === 0) return"),
       inCommit("  if (tables.orderKeys.get(keyName(command)) !== undefined) {", "  if (orderId === undefined) {"),
       inCommit(
         `tables.orderKeys.insert({ ...name, ...times, homeShard: write.shard, status: "reserved", total, currency })`,

@@ -1,7 +1,17 @@
 /**
  * Bugs of the one writer: its loop, its batches, its deadlines, what it says of a commit and when.
  */
-import { inActor, inBatch, inCommit, inOutcomes, inSettlement, inState, type PlantedBug } from "./planting.ts"
+import {
+  inActor,
+  inAftermath,
+  inBatch,
+  inCommit,
+  inOutcomes,
+  inPreparation,
+  inSettlement,
+  inState,
+  type PlantedBug,
+} from "./planting.ts"
 
 const whenUnknown = `      yield* Effect.logWarning("The outcome of a batch is unknown; settling it").pipe(`
 const nothingHappened = `{ _tag: "Rejected", sqlState: "57000", message: "", numberUsed: false }`
@@ -94,7 +104,10 @@ ${beforeCommit}`,
   {
     name: "repeats not planned again before a refusal",
     patches: [
-      inBatch("if (!isToldFromMemory(first)) return", "if (!isToldFromMemory(first) || run.nowMillis > 0) return"),
+      inPreparation(
+        "if (!isToldFromMemory(first)) return",
+        "if (!isToldFromMemory(first) || run.nowMillis > 0) return",
+      ),
     ],
   },
   {
@@ -114,12 +127,7 @@ ${beforeCommit}`,
   },
   {
     name: "an edit not seen by later batches",
-    patches: [
-      inBatch(
-        "run.state.forget(planned.write.amendments.map((amendment) => amendment.productId))",
-        "run.state.forget([])",
-      ),
-    ],
+    patches: [inBatch("run.state.forget(amendments.map((amendment) => amendment.productId))", "run.state.forget([])")],
   },
   {
     name: "the loop ended by a defect in its recovery",
@@ -207,7 +215,10 @@ ${beforeCommit}`,
   {
     name: "the rest behind a plan that ends early lost",
     patches: [
-      inBatch("return { answers: due, again: [again, rest], lease", "return { answers: due, again: [again], lease"),
+      inBatch(
+        "return { answers: due, again: [first, again, rest], lease",
+        "return { answers: due, again: [first, again], lease",
+      ),
     ],
   },
   {
@@ -217,7 +228,7 @@ ${beforeCommit}`,
   {
     name: "a commit nobody saw taken for a whole one",
     patches: [
-      inBatch(
+      inAftermath(
         "orders.filter((order) => !placed.has(order.command.orderId)).map((order)",
         "orders.filter((order) => placed.has(order.command.orderId) && false).map((order)",
       ),

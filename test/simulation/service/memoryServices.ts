@@ -7,7 +7,7 @@ import { SqlError } from "effect/sql"
 import type { Carts } from "../../../src/carts/Carts.ts"
 import type { Order, OrderStatus } from "../../../src/domain/order.ts"
 import type { MemoryDatabase } from "../../../src/inventory/memory/MemoryShardStore.ts"
-import type { OrderRow } from "../../../src/inventory/memory/memoryTables.ts"
+import type { OrderRow } from "../../../src/inventory/memory/memoryRows.ts"
 import { Busy } from "../../../src/inventory/shard/mailboxEntry.ts"
 import type { OrderReads } from "../../../src/orders/OrderReads.ts"
 
@@ -26,9 +26,13 @@ const orderFrom = ({ tables }: MemoryDatabase, row: OrderRow, nowMillis: number)
     }
     return { productId, name, quantity, merchantId, ...amounts }
   })
-  const times = { createdAtMillis, expiresAtMillis, paidAtMillis: null }
+  const times = { createdAtMillis, expiresAtMillis, paidAtMillis: row.paidAtMillis }
   const names = { id: orderId, caller, customerRef, homeShard, status: statusAt(row, nowMillis) }
-  return { ...names, lines, total: { amount: total, currency }, ...times }
+  const payments = tables.paymentsOf(orderId).map(({ amount, paymentId, ...payment }) => {
+    return { ...payment, id: paymentId, amount: { amount, currency } }
+  })
+  const shipments = tables.shipmentsOf(orderId).map((shipment) => ({ ...shipment, id: shipment.shipmentId }))
+  return { ...names, lines, total: { amount: total, currency }, ...times, payments, shipments }
 }
 
 export const memoryReads = (database: MemoryDatabase): OrderReads["Service"] => {
