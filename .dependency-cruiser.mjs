@@ -77,7 +77,9 @@ export default {
       comment: "The planner is a pure function of its arguments: it may import the domain and nothing else.",
       severity: "error",
       from: { path: "^src/inventory/shard/(planner|planLives|planOrders|planProducts|planWaitingLists|draft)\\.ts$" },
-      to: { pathNot: "^src/(domain/|inventory/shard/(planLives|planOrders|planProducts|planWaitingLists|draft)\\.ts$)" },
+      to: {
+        pathNot: "^src/(domain/|inventory/shard/(planLives|planOrders|planProducts|planWaitingLists|draft)\\.ts$)",
+      },
     },
     {
       name: "stores-know-no-actor",

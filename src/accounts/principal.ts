@@ -39,6 +39,10 @@ export const rolesOf = (account: Account): ReadonlyArray<Role> => {
 export const actsFor = (account: Account, merchantId: MerchantId): boolean =>
   account.memberships.some((membership) => membership.merchantId === merchantId && membership.status === "approved")
 
+/** The merchants whose paid orders the account may send off and refund: suspended ones, too, for what they have sold. */
+export const maySendFor = (account: Account): ReadonlyArray<MerchantId> =>
+  account.memberships.flatMap(({ merchantId, status }) => (status === "pending" ? [] : [merchantId]))
+
 /** Whether the account may see what belongs to this merchant, approved or not. */
 export const belongsTo = (account: Account, merchantId: MerchantId): boolean =>
   account.memberships.some((membership) => membership.merchantId === merchantId)

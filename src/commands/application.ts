@@ -23,6 +23,8 @@ import { sweeper } from "../inventory/sweeper.ts"
 import { WriterConnections } from "../inventory/store/writerConnections.ts"
 import { OrderReads } from "../orders/OrderReads.ts"
 import { Orders } from "../orders/Orders.ts"
+import { Shipments } from "../orders/Shipments.ts"
+import { WaitingLists } from "../orders/WaitingLists.ts"
 import { Configuration, type ConfigurationValues } from "../platform/Configuration.ts"
 import { RedisLink } from "../platform/redis/RedisLink.ts"
 import * as SecureRandom from "../platform/secureRandom.ts"
@@ -66,7 +68,9 @@ export const application = Layer.unwrap(
       Layer.provideMerge(inventory),
     )
     return Layer.mergeAll(
-      Orders.layer(settings).pipe(Layer.provide([OrderCoordinator.layer, OrderReads.layer])),
+      Layer.mergeAll(Orders.layer(settings), Shipments.layer(settings), WaitingLists.layer(settings)).pipe(
+        Layer.provide([OrderCoordinator.layer, OrderReads.layer]),
+      ),
       Layer.mergeAll(ProductEditor.layer, ProductImports.layer).pipe(
         Layer.provideMerge(ProductWriter.layer(settings)),
         Layer.provideMerge(shared(settings)),

@@ -92,6 +92,9 @@ export type JoinRefusal =
       readonly had: number
     }
 
+/** The offer was accepted, declined or over its time, or there never was one. */
+export type OfferRefusal = { readonly code: "offer_expired" }
+
 /** Refusals of an edit. */
 export type AmendRefusal =
   | { readonly code: "unknown_product"; readonly productIds: ReadonlyArray<ProductId> }

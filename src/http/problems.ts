@@ -13,9 +13,13 @@ import {
   busy,
   type CancelRefusal,
   type CheckoutRefusal,
+  type JoinRefusal,
   type MovementRefusal,
+  type OfferRefusal,
   type OrderRefusal,
   outcomeUnknown,
+  type RefundRefusal,
+  type ShipRefusal,
   type Unavailable,
 } from "../domain/refusals.ts"
 import type { CommandError } from "../inventory/shard/mailboxEntry.ts"
@@ -47,9 +51,13 @@ export type Refusal =
   | CheckoutRefusal
   | EditRefusal
   | ImportRefusal
+  | JoinRefusal
   | MovementRefusal
+  | OfferRefusal
   | OrderRefusal
+  | RefundRefusal
   | RequestRefusal
+  | ShipRefusal
   | Unavailable
 
 export type Failure = Refusal | CommandError | SqlError.SqlError | HttpServerError.HttpServerError
@@ -138,8 +146,31 @@ export const sketchOf = (refusal: Refusal): Sketch => {
         },
       )
     case "not_cancellable":
-      return sketch(409, "Not cancellable", `The order is ${refusal.status}; only a reserved one can be cancelled.`, {
+      return sketch(409, "Not cancellable", `The order is ${refusal.status} and stays so.`, {
         extras: { orderStatus: refusal.status },
+      })
+    case "not_refundable":
+      return sketch(
+        409,
+        "Not refundable",
+        `The order is ${refusal.status}; a paid one of which nothing was shipped can be refunded.`,
+        { extras: { orderStatus: refusal.status } },
+      )
+    case "not_shippable":
+      return sketch(409, "Not shippable", `The order is ${refusal.status}; only what is paid is shipped.`, {
+        extras: { orderStatus: refusal.status },
+      })
+    case "already_shipped":
+      return sketch(409, "Already shipped", "These lines are on their way already, as another shipment.", {
+        extras: { shipmentId: refusal.shipmentId },
+      })
+    case "no_waitlist":
+      return sketch(409, "No waiting list", "Nobody waits for this product: what comes back is for whoever is first.", {
+        extras: { productId: refusal.productId },
+      })
+    case "offer_expired":
+      return sketch(409, "Offer over", "This offer is over: it was accepted, declined, or its time has passed.", {
+        code: "expired",
       })
     case "stock_is_sold":
       return sketch(409, "Stock is sold", `Only ${refusal.available} units are not sold and can be taken away.`, {

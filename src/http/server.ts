@@ -21,7 +21,9 @@ import { merchantsHandlers } from "./handlers/merchants.ts"
 import { ordersHandlers } from "./handlers/orders.ts"
 import { productEditingHandlers } from "./handlers/productEditing.ts"
 import { productsHandlers } from "./handlers/products.ts"
+import { shipmentsHandlers } from "./handlers/shipments.ts"
 import { systemHandlers } from "./handlers/system.ts"
+import { waitingListsHandlers } from "./handlers/waitingLists.ts"
 import {
   connectionsMax,
   drainMarginMillis,
@@ -41,6 +43,8 @@ const handlers = Layer.mergeAll(
   productEditingHandlers,
   cartHandlers,
   ordersHandlers,
+  shipmentsHandlers,
+  waitingListsHandlers,
   systemHandlers,
 )
 

@@ -22,6 +22,9 @@ export const checkoutFingerprint = fingerprintOf(["checkout"])
 export const checkoutHoldFingerprint = (lines: ReadonlyArray<RequestedLine>): string =>
   fingerprintOf(["checkout", pairs(lines)])
 
+/** Accepting an offer asks for what it holds. */
+export const offerFingerprint = (offerId: string): string => fingerprintOf(["offer", offerId])
+
 /** Of the body as it was sent, how it is to be read and for whom. */
 export const importFingerprint = (format: string, merchantId: string | null, body: Uint8Array): string =>
   fingerprintOf(["import", format, merchantId, hash("sha256", body, "hex")])

@@ -1,9 +1,9 @@
 /**
- * Placing orders, looking at them and cancelling them. Placing is the one way a unit is ever sold: from lines that the
- * caller names, or by checking out its cart.
+ * Placing orders, looking at them, cancelling and refunding them. Placing is the one way a unit is ever sold: from lines
+ * that the caller names, or by checking out its cart.
  *
  * Must stay true: a reader sees its own orders, a merchant its own lines, everybody else nothing; only whoever placed
- * an order cancels it.
+ * an order cancels it, and only who sells all of it refunds it.
  */
 import { Clock, Context, Effect, Layer } from "effect"
 import { SecureRandom } from "effect/crypto"
@@ -12,7 +12,7 @@ import type { CallerId, MerchantId, OrderId } from "../domain/ids.ts"
 import type { Money } from "../domain/money.ts"
 import { mergeLines, type Order, type RequestedLine } from "../domain/order.ts"
 import type { Page } from "../domain/page.ts"
-import type { CancelRefusal } from "../domain/refusals.ts"
+import type { CancelRefusal, RefundRefusal } from "../domain/refusals.ts"
 import { orderFingerprint } from "../inventory/fingerprint.ts"
 import { type Busy, type CommandError, OutcomeUnknown } from "../inventory/shard/mailboxEntry.ts"
 import { OrderCoordinator } from "../inventory/OrderCoordinator.ts"
@@ -40,6 +40,13 @@ export type Cancelled =
   /** The order as it is now, cancelled by this request or before. */
   { readonly _tag: "Cancelled"; readonly order: Order } | { readonly _tag: "Refused"; readonly refusal: CancelRefusal }
 
+export type Refunded =
+  /** The order as it is now, refunded by this request or before. */
+  | { readonly _tag: "Refunded"; readonly order: Order }
+  | { readonly _tag: "Refused"; readonly refusal: RefundRefusal }
+  /** The viewer may see the order and not refund it. */
+  | { readonly _tag: "NotTheirs" }
+
 export class Orders extends Context.Service<
   Orders,
   {
@@ -50,8 +57,13 @@ export class Orders extends Context.Service<
     readonly place: (buyer: Buyer, wanted: PlaceOrder) => Effect.Effect<Placed, CommandError>
     /** Places an order of what is in the buyer's cart and empties it, or says why not. Fails as `place` does. */
     readonly checkout: (buyer: Buyer, wanted: CheckOut) => Effect.Effect<CheckedOut, CommandError>
-    /** Cancels the caller's own reservation; null where it has no order of this id. Fails as `place` does. */
+    /**
+     * Cancels the caller's own reservation, or refunds it where it is paid and nothing was shipped; null where it has no
+     * order of this id. Fails as `place` does.
+     */
     readonly cancel: (caller: CallerId, orderId: OrderId) => Effect.Effect<Cancelled | null, CommandError>
+    /** Refunds a paid order of which nothing was shipped, for the merchant of all its lines or an admin; null where there is none. */
+    readonly refund: (viewer: Viewer, orderId: OrderId) => Effect.Effect<Refunded | null, CommandError>
     /** The order as this viewer may see it, or null. Fails with `Busy` where PostgreSQL cannot be asked. */
     readonly get: (viewer: Viewer, orderId: OrderId) => Effect.Effect<Order | null, Busy>
     /** The caller's own orders, newest first. */
@@ -92,15 +104,37 @@ const make = Effect.fnUntraced(function* (settings: OrderSettings) {
     return order === null ? null : { _tag: "Cancelled", order }
   })
 
+  const refund = Effect.fn("Orders.refund")(function* (
+    viewer: Viewer,
+    orderId: OrderId,
+  ): Effect.fn.Return<Refunded | null, CommandError> {
+    const order = yield* reads.byId(orderId)
+    if (order === null || seenBy(viewer, order) === null) return null
+    const sellsAll = order.lines.every((line) => viewer.merchantIds.includes(line.merchantId))
+    if (!viewer.isAdmin && !sellsAll) return { _tag: "NotTheirs" }
+    const outcome = yield* ending.refund(orderId)
+    if (outcome === null || outcome._tag === "Refused") return outcome
+    const now = yield* Effect.mapError(reads.byId(orderId), () => new OutcomeUnknown())
+    const seen = now === null ? null : seenBy(viewer, now)
+    return seen === null ? null : { _tag: "Refunded", order: seen }
+  })
+
   const get = Effect.fn("Orders.get")(function* (viewer: Viewer, orderId: OrderId) {
     const order = yield* reads.byId(orderId)
-    if (order === null || viewer.isAdmin || order.caller === viewer.caller) return order
-    const lines = order.lines.filter((line) => viewer.merchantIds.includes(line.merchantId))
-    if (lines.length === 0) return null
-    const amount = lines.reduce((sum, line) => sum + line.lineTotal.amount, 0)
-    return { ...order, customerRef: null, lines, total: { amount, currency: order.total.currency } }
+    return order === null ? null : seenBy(viewer, order)
   })
 
   const checkout = makeCheckout({ carts, place: placing, reads, settings })
-  return Orders.of({ place, checkout, cancel, get, list: Effect.fn("Orders.list")(reads.list) })
+  return Orders.of({ place, checkout, cancel, refund, get, list: Effect.fn("Orders.list")(reads.list) })
 })
+
+/** A merchant sees its own lines and shipments, and of the money only what these cost. */
+const seenBy = (viewer: Viewer, order: Order): Order | null => {
+  if (viewer.isAdmin || order.caller === viewer.caller) return order
+  const isTheirs = ({ merchantId }: { readonly merchantId: MerchantId }) => viewer.merchantIds.includes(merchantId)
+  const lines = order.lines.filter(isTheirs)
+  if (lines.length === 0) return null
+  const amount = lines.reduce((sum, line) => sum + line.lineTotal.amount, 0)
+  const total = { amount, currency: order.total.currency }
+  return { ...order, customerRef: null, lines, total, payments: [], shipments: order.shipments.filter(isTheirs) }
+}

@@ -78,7 +78,8 @@ export const makePlacing = ({ coordinator, random, reads, settings }: PlacingPar
     }
   })
 
-const orderOf = (
+/** An order as it was placed just now. */
+export const orderOf = (
   { caller, customerRef }: Buyer,
   accepted: Extract<CoordinatedOutcome, { readonly _tag: "Accepted" }>,
 ): Order => {

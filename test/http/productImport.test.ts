@@ -61,11 +61,11 @@ layer(testServer, { excludeTestServices: true })("importing products", (it) => {
     Effect.gen(function* () {
       const { merchantId, token } = yield* newMerchant()
       const body = [
-        "\ufeffstock,name,description,priceAmount,currency,limitPerCustomer,saleStartsAt,paused,waitlist,stockGroup,imageUrl",
+        "\ufeffstock,name,description,priceAmount,currency,limitPerCustomer,saleStartsAt,paused,waitlist,reservationTtlSeconds,stockGroup,imageUrl",
         '5,"Lamp, ""the bright one""","Two',
-        'lines",1999,EUR,2,2030-01-02T03:04:05Z,TRUE,false,lamps,https://example.com/lamp.png',
+        'lines",1999,EUR,2,2030-01-02T03:04:05Z,TRUE,false,90,lamps,https://example.com/lamp.png',
         "",
-        " 0 ,Plain lamp,,0,EUR,,,,,,",
+        " 0 ,Plain lamp,,0,EUR,,,,,,,",
       ].join("\r\n")
       const answer = yield* send(token, "k", csv, body)
       assert.strictEqual(answer.status, 200, answer.text)
@@ -87,6 +87,7 @@ layer(testServer, { excludeTestServices: true })("importing products", (it) => {
           paused: true,
           archived: false,
           waitlist: false,
+          reservationTtlSeconds: 90,
           stockGroup: "lamps",
           imageUrl: "https://example.com/lamp.png",
           version: 1,

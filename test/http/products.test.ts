@@ -22,6 +22,7 @@ layer(testServer, { excludeTestServices: true })("products", (it) => {
         saleStartsAt: "2030-01-02T03:04:05.678+02:00",
         paused: true,
         waitlist: true,
+        reservationTtlSeconds: 90,
         stockGroup: "lamps",
         imageUrl: "https://example.com/lamp.png",
       }
@@ -45,6 +46,7 @@ layer(testServer, { excludeTestServices: true })("products", (it) => {
           paused: true,
           archived: false,
           waitlist: true,
+          reservationTtlSeconds: 90,
           stockGroup: "lamps",
           imageUrl: "https://example.com/lamp.png",
           version: 1,

@@ -3,11 +3,13 @@
  */
 import { assert } from "@effect/vitest"
 import { Effect, Schema } from "effect"
+import { SecureRandom } from "effect/crypto"
 import { SqlClient } from "effect/sql"
 import { CartView } from "../../src/http/contract/carts.ts"
 import { OrderView } from "../../src/http/contract/orders.ts"
 import type { ProductChange } from "../../src/domain/commands.ts"
-import { ProductId } from "../../src/domain/ids.ts"
+import { CallerId, OrderId, PaymentId, ProductId } from "../../src/domain/ids.ts"
+import { Inventory } from "../../src/inventory/Inventory.ts"
 import { ProductWriter } from "../../src/inventory/ProductWriter.ts"
 import { isViolated, verify } from "../../src/verification/verify.ts"
 import { type Answer, call, newProduct, type TestServer } from "./testServer.ts"
@@ -46,6 +48,24 @@ export const checkout = (token: string, key: string, json?: unknown) =>
 
 export const cancel = (token: string, orderId: string) =>
   call(`/v1/orders/${orderId}/cancel`, { method: "POST", token })
+
+export const refund = (token: string, orderId: string) =>
+  call(`/v1/orders/${orderId}/refund`, { method: "POST", token })
+
+/** Pays an order as a channel does that took the money elsewhere. */
+export const payElsewhere = Effect.fnUntraced(function* (orderId: string) {
+  const inventory = yield* Inventory
+  const sql = yield* SqlClient.SqlClient
+  const [row] = yield* sql<{ readonly shard: number; readonly caller: string }>`
+    select home_shard as shard, caller from orders where id = ${orderId}`
+  assert.exists(row)
+  const payment = { _tag: "External", reference: `till ${orderId}` } as const
+  const paymentId = PaymentId.make(SecureRandom.uuidV7Unsafe())
+  const name = { caller: CallerId.make(row.caller), key: `pay ${orderId}`, fingerprint: "ab".repeat(16) }
+  const order = { orderId: OrderId.make(orderId), extensionMillis: 1_000 }
+  const command = { _tag: "Extend" as const, ...name, ...order, paymentId, payment }
+  return yield* inventory.submit(row.shard, command, Date.now() + 5_000)
+})
 
 export const placedOrder = (answer: Answer) => {
   assert.strictEqual(answer.status, 201, answer.text)

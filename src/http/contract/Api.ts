@@ -24,7 +24,9 @@ import { MerchantsGroup } from "./merchants.ts"
 import { finishOpenApi } from "./openApiDocument.ts"
 import { OrdersGroup } from "./orders.ts"
 import { ProductEditingGroup, ProductsGroup } from "./products.ts"
+import { ShipmentsGroup } from "./shipments.ts"
 import { SystemGroup } from "./system.ts"
+import { WaitingListsGroup } from "./waitingLists.ts"
 
 const description = `Sells limited stock to a crowd and never sells a unit twice.
 
@@ -53,6 +55,8 @@ export class Api extends HttpApi.make("hedonify")
     ProductEditingGroup,
     CartGroup,
     OrdersGroup,
+    ShipmentsGroup,
+    WaitingListsGroup,
     SystemGroup,
   )
   .annotateMerge(

@@ -5,9 +5,9 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { batchOrdersMax, customerRefLengthMax, lineQuantityMax, orderLinesMax } from "../../domain/bounds.ts"
-import { MerchantId, OrderId, ProductId } from "../../domain/ids.ts"
+import { MerchantId, OrderId, PaymentId, ProductId, ShipmentId } from "../../domain/ids.ts"
 import { Money } from "../../domain/money.ts"
-import { OrderStatus } from "../../domain/order.ts"
+import { OrderStatus, PaymentStatus } from "../../domain/order.ts"
 import { Authorization } from "./authorization.ts"
 import { limitParameter, page } from "./paging.ts"
 import { bodyProblems, Problem, problems } from "./problem.ts"
@@ -22,6 +22,29 @@ export const OrderLineView = Schema.Struct({
   merchantId: MerchantId,
 })
 
+export const PaymentView = Schema.Struct({
+  id: PaymentId,
+  status: PaymentStatus.annotate({
+    description: "processing: not known yet. refunding: taken for an order that is gone, and on its way back.",
+  }),
+  method: Schema.String,
+  reference: Schema.optionalKey(Schema.String),
+  amount: Money,
+  declineCode: Schema.optionalKey(Schema.String),
+  createdAt: Timestamp,
+}).annotate({ identifier: "Payment" })
+export type PaymentView = typeof PaymentView.Type
+
+export const ShipmentView = Schema.Struct({
+  id: ShipmentId,
+  merchantId: MerchantId,
+  carrier: Schema.String,
+  trackingNumber: Schema.String,
+  createdAt: Timestamp,
+  deliveredAt: Schema.optionalKey(Timestamp),
+}).annotate({ identifier: "Shipment" })
+export type ShipmentView = typeof ShipmentView.Type
+
 export const OrderView = Schema.Struct({
   id: OrderId,
   status: OrderStatus,
@@ -31,8 +54,8 @@ export const OrderView = Schema.Struct({
   createdAt: Timestamp,
   expiresAt: Timestamp,
   paidAt: Schema.optionalKey(Timestamp),
-  payments: Schema.Array(Schema.Unknown),
-  shipments: Schema.Array(Schema.Unknown),
+  payments: Schema.Array(PaymentView).annotate({ description: "The earliest first; for whoever pays." }),
+  shipments: Schema.Array(ShipmentView),
 }).annotate({ identifier: "Order" })
 export type OrderView = typeof OrderView.Type
 
@@ -129,7 +152,17 @@ export class OrdersGroup extends HttpApiGroup.make("orders")
       error: problems({ 404: ["not_found"], 409: ["not_cancellable"] }),
     }).annotateMerge(
       OpenApi.annotations({
-        summary: "Give a reserved order's units back; for whoever placed it, safe to repeat",
+        summary: "Give an order's units back; for whoever placed it, safe to repeat",
+        description: "A reserved order becomes cancelled, a paid one of which nothing was shipped refunded.",
+      }),
+    ),
+    HttpApiEndpoint.post("refund", "/v1/orders/:id/refund", {
+      params: { id: OrderId },
+      success: OrderView,
+      error: problems({ 403: ["forbidden"], 404: ["not_found"], 409: ["not_refundable"] }),
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "Give a paid order's money and units back (merchant of all lines, admin); safe to repeat",
       }),
     ),
   )

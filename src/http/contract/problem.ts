@@ -6,7 +6,7 @@ import { Schema } from "effect"
 import { ProblemDetails } from "effect/http"
 import { HttpApiSchema } from "effect/http-api"
 import { Money } from "../../domain/money.ts"
-import { ProductId } from "../../domain/ids.ts"
+import { ProductId, ShipmentId } from "../../domain/ids.ts"
 import { OrderStatus } from "../../domain/order.ts"
 import { Timestamp } from "./text.ts"
 
@@ -37,8 +37,10 @@ export const Problem = Schema.Struct({
   total: Schema.optionalKey(Money),
   saleStartsAt: Schema.optionalKey(Timestamp),
   orderStatus: Schema.optionalKey(OrderStatus).annotateKey({
-    description: "With code not_cancellable: what the order has become.",
+    description:
+      "With codes not_cancellable, not_refundable, not_shippable and not_payable: what the order has become.",
   }),
+  shipmentId: Schema.optionalKey(ShipmentId).annotateKey({ description: "With code already_shipped: which it is." }),
   version: Schema.optionalKey(Schema.Int.annotate({ description: "With code version_mismatch: the version of now." })),
   missing: Schema.optionalKey(
     Schema.Array(Schema.Struct({ name: Schema.String, detail: Schema.String })).annotate({

@@ -6,17 +6,25 @@
 import { Effect } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
-import { notFound, tooManyRequests } from "../../accounts/accountRefusals.ts"
+import { forbidden, notFound, tooManyRequests } from "../../accounts/accountRefusals.ts"
 import { OrderRate } from "../../accounts/OrderRate.ts"
-import type { Principal } from "../../accounts/principal.ts"
+import { maySendFor, type Principal } from "../../accounts/principal.ts"
 import { batchBodySizeMaxBytes, lineQuantityMax, pageSizeDefault } from "../../domain/bounds.ts"
 import type { OrderId } from "../../domain/ids.ts"
-import { mergeLines, type Order, type OrderStatus } from "../../domain/order.ts"
+import { mergeLines, type Order, type OrderStatus, type Payment, type Shipment } from "../../domain/order.ts"
 import { Orders } from "../../orders/Orders.ts"
 import { accountBuyer, type Placed } from "../../orders/placing.ts"
 import { Api } from "../contract/Api.ts"
 import { CurrentPrincipal } from "../contract/authorization.ts"
-import { BatchedOrder, type BatchResult, OrderBatchEnvelope, type OrderView, PlaceOrder } from "../contract/orders.ts"
+import {
+  BatchedOrder,
+  type BatchResult,
+  OrderBatchEnvelope,
+  type OrderView,
+  type PaymentView,
+  PlaceOrder,
+  type ShipmentView,
+} from "../contract/orders.ts"
 import { isoTime } from "../isoTime.ts"
 import { type Failure, problemOf, type RequestRefusal, sketchOf } from "../problems.ts"
 import { RequestId } from "../RequestId.ts"
@@ -52,8 +60,21 @@ export const orderView = (order: Order): OrderView => ({
   createdAt: createdTime(order.createdAtMillis),
   expiresAt: expiresTime(order.expiresAtMillis),
   ...(order.paidAtMillis === null ? {} : { paidAt: paidTime(order.paidAtMillis) }),
-  payments: [],
-  shipments: [],
+  payments: order.payments.map(paymentView),
+  shipments: order.shipments.map(shipmentView),
+})
+
+export const paymentView = ({ createdAtMillis, declineCode, reference, ...payment }: Payment): PaymentView => ({
+  ...payment,
+  ...(reference === null ? {} : { reference }),
+  ...(declineCode === null ? {} : { declineCode }),
+  createdAt: isoTime(createdAtMillis),
+})
+
+export const shipmentView = ({ createdAtMillis, deliveredAtMillis, ...shipment }: Shipment): ShipmentView => ({
+  ...shipment,
+  createdAt: isoTime(createdAtMillis),
+  ...(deliveredAtMillis === null ? {} : { deliveredAt: isoTime(deliveredAtMillis) }),
 })
 
 /** What a schema cannot say: merged lines stay within the bound, and only a channel speaks for others. */
@@ -157,13 +178,23 @@ export const ordersHandlers = HttpApiBuilder.group(
       return { data: page.data.map(orderView), hasMore: page.hasMore }
     })
 
+    /** Members of a suspended merchant still see and send what it has sold. */
+    const viewer = Effect.map(CurrentPrincipal, ({ account, caller }) => {
+      return { caller, merchantIds: maySendFor(account), isAdmin: account.isAdmin }
+    })
+
     const get = Effect.fnUntraced(function* (id: OrderId) {
-      const { account, caller } = yield* CurrentPrincipal
-      const merchantIds = account.memberships
-        .filter((membership) => membership.status === "approved")
-        .map((membership) => membership.merchantId)
-      const order = yield* orders.get({ caller, merchantIds, isAdmin: account.isAdmin }, id)
+      const order = yield* orders.get(yield* viewer, id)
       return order === null ? yield* Effect.fail(notFound) : orderView(order)
+    })
+
+    const refund = Effect.fnUntraced(function* (id: OrderId) {
+      const refunded = yield* orders.refund(yield* viewer, id)
+      if (refunded === null) return yield* Effect.fail(notFound)
+      if (refunded._tag === "NotTheirs") {
+        return yield* Effect.fail(forbidden("An order is refunded by the merchant of all its lines, or by an admin."))
+      }
+      return refunded._tag === "Refused" ? yield* Effect.fail(refunded.refusal) : orderView(refunded.order)
     })
 
     const cancel = Effect.fnUntraced(function* (id: OrderId) {
@@ -179,5 +210,6 @@ export const ordersHandlers = HttpApiBuilder.group(
       .handle("list", ({ query }) => answeringInTime(list(query)))
       .handle("get", ({ params }) => answeringInTime(get(params.id)))
       .handle("cancel", ({ params }) => answering(cancel(params.id)))
+      .handle("refund", ({ params }) => answering(refund(params.id)))
   }),
 )

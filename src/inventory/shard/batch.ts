@@ -42,9 +42,9 @@ export const runBatch = Effect.fnUntraced(function* (run: Run): Effect.fn.Return
     if (decision._tag === "Offers") return [{ entry, answer: { _tag: "Done" } as const }]
     return decision._tag === "Answered" ? [{ entry, answer: decision.outcome }] : []
   })
-  const again = [noteOffers(run, planned, []), rest]
+  forgetOffered(run, planned)
   refresh(run, covered)
-  return { answers, again, lease: null, dropsState: false, isFenced: false }
+  return { answers, again: [rest], lease: null, dropsState: false, isFenced: false }
 })
 
 /** What is remembered of these merchants' products is read anew from here on. */
@@ -52,21 +52,19 @@ const refresh = ({ state }: Run, covered: ReadonlyArray<Entry>): void => {
   for (const { command } of covered) if (command._tag === "Refresh") state.forgetMerchant(command.merchantId)
 }
 
-/**
- * Who waits for what this batch brought back comes first in the next: the offers to make before anything else. A
- * product not on sale yet stays to be offered, and is looked at whenever somebody asks for it.
- */
-const noteOffers = (
-  { nowMillis, state }: Run,
-  { offered }: Plan,
-  toOfferBefore: ReadonlyArray<ProductId>,
-): ReadonlyArray<Entry> => {
+/** What was offered to all who wait for it is not looked at again before more comes back. */
+const forgetOffered = ({ state }: Run, { offered }: Plan): void => {
   for (const [productId, { mayGoOn }] of offered) if (!mayGoOn) state.toOffer.delete(productId)
-  const due = [...state.toOffer].filter((productId) => {
-    if (offered.get(productId)?.mayGoOn === true) return true
-    return !toOfferBefore.includes(productId) && (state.products.get(productId)?.saleStartsAtMillis ?? 0) <= nowMillis
-  })
-  return due.map(offerEntry)
+}
+
+/**
+ * Who waits for what this batch brought back comes first in the next: the offers to make before anything else. What was
+ * to be offered before and could not be, since its sale has not begun, is looked at whenever somebody asks for it.
+ */
+const offersNext = (run: Run, planned: Plan, toOfferBefore: ReadonlySet<ProductId>): ReadonlyArray<Entry> => {
+  const isDue = (productId: ProductId): boolean =>
+    !toOfferBefore.has(productId) || planned.offered.get(productId)?.mayGoOn === true
+  return [...run.state.toOffer].filter(isDue).map(offerEntry)
 }
 
 /** Nothing happened to these: their callers may try again. */
@@ -160,7 +158,9 @@ const applied = Effect.fnUntraced(function* (
     if (isGuess) entry.isPlannedAgain = true
   }
   const { amendments, holds, joins, offers } = planned.write
-  const toOfferBefore = [...run.state.toOffer].filter((productId) => !planned.offered.has(productId))
+  // Before what came back is noted: a batch may bring back what it has offered all of.
+  forgetOffered(run, planned)
+  const toOfferBefore = new Set(run.state.toOffer)
   run.state.apply(result, planned.expected, !isSurprise)
   run.state.markWaiting(joins.map((join) => join.productId))
   run.state.forget(amendments.map((amendment) => amendment.productId))
@@ -169,7 +169,7 @@ const applied = Effect.fnUntraced(function* (
     true,
   )
   const dropsState = settled._tag === "AppliedUnseen"
-  const first = noteOffers(run, planned, toOfferBefore)
+  const first = offersNext(run, planned, toOfferBefore)
   refresh(run, covered)
   return { answers: due, again: [first, again, rest], lease, dropsState, isFenced: false }
 })

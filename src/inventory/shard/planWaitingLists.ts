@@ -46,7 +46,12 @@ export const decideOffer = (draft: Draft, { productId }: Offer): Decision | type
   const isChanging =
     draft.amended.has(productId) || draft.gains.has(productId) || draft.refreshed.has(product.merchantId)
   if (isChanging || draft.joined.has(productId)) return later
-  if (!isOffered(product, draft.nowMillis)) return offers([])
+  if (!isOffered(product)) {
+    draft.offered.set(productId, { mayGoOn: false })
+    return offers([])
+  }
+  // Nobody can buy it yet; what is to be offered stays so until its sale begins.
+  if ((product.saleStartsAtMillis ?? 0) > draft.nowMillis) return offers([])
 
   const waiters = draft.facts.waiters.get(productId) ?? []
   const { currency, price: unitPrice } = product
@@ -72,9 +77,8 @@ export const decideOffer = (draft: Draft, { productId }: Offer): Decision | type
   return offers(draft.offers.slice(first))
 }
 
-/** Whether what there is of a product is offered to those who wait: whenever it could be bought. */
-const isOffered = (product: ProductState, nowMillis: number): boolean =>
-  product.waitlist && !product.paused && !product.archived && (product.saleStartsAtMillis ?? 0) <= nowMillis
+/** Whether what there is of a product is offered to those who wait, once its sale has begun; an edit changes it. */
+const isOffered = (product: ProductState): boolean => product.waitlist && !product.paused && !product.archived
 
 const offers = (made: ReadonlyArray<Draft["offers"][number]>): Decision => ({ _tag: "Offers", offers: made })
 
