@@ -42,10 +42,11 @@ export const decideLeave = (draft: Draft, command: Leave): Decision | typeof lat
 
 export const decideOffer = (draft: Draft, { productId }: Offer): Decision | typeof later => {
   const product = draft.products.get(productId)
-  if (product === undefined || draft.offered.has(productId)) return offers([])
+  if (product === undefined) return offers([])
   const isChanging =
     draft.amended.has(productId) || draft.gains.has(productId) || draft.refreshed.has(product.merchantId)
   if (isChanging || draft.joined.has(productId)) return later
+  if (draft.offered.has(productId)) return offers([])
   if (!isOffered(product)) {
     draft.offered.set(productId, { mayGoOn: false })
     return offers([])
