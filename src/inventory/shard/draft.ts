@@ -84,7 +84,7 @@ export interface Draft {
   readonly available: Map<ProductId, number>
   readonly stocked: Map<ProductId, number>
   readonly units: Map<string, number>
-  /** Units that holds of this batch take. */
+  /** Units that holds of this batch take, less those that orders of this batch sell of them. */
   readonly heldUnits: Map<ProductId, number>
   /** Products that this batch gives units back to, whose gain is not known before the commit. */
   readonly gains: Set<ProductId>

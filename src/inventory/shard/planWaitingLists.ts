@@ -9,7 +9,7 @@ import { type Join, type Leave, type Offer, unitsName } from "../../domain/comma
 import type { ProductState } from "../../domain/batch.ts"
 import type { JoinRefusal } from "../../domain/refusals.ts"
 import { type Decision, type Draft, later } from "./draft.ts"
-import { customerUnits } from "./planOrders.ts"
+import { addHeldUnits, customerUnits } from "./planOrders.ts"
 
 export const decideJoin = (draft: Draft, command: Join): Decision | typeof later => {
   const { accountId, productId, quantity } = command
@@ -69,7 +69,7 @@ export const decideOffer = (draft: Draft, { productId }: Offer): Decision | type
       continue
     }
     draft.available.set(productId, available - quantity)
-    draft.heldUnits.set(productId, (draft.heldUnits.get(productId) ?? 0) + quantity)
+    addHeldUnits(draft, productId, quantity)
     const name = unitsName(productId, accountId)
     const unitsBefore = product.countsUnits ? (draft.facts.units.get(name) ?? 0) : null
     if (product.countsUnits) draft.units.set(name, had + quantity)
