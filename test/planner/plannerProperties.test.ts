@@ -7,56 +7,20 @@ import * as fc from "fast-check"
 import type { Command } from "../../src/domain/commands.ts"
 import type { OrderId, ProductId } from "../../src/domain/ids.ts"
 import type { HoldRow } from "../../src/inventory/memory/memoryRows.ts"
-import { holdName, unitsName } from "../../src/domain/commands.ts"
-import { plan, type Plan } from "../../src/inventory/shard/planner.ts"
-import { applyPlan, factsOf, planScene, productsOf, tablesOf, verdictsOf } from "./planning.ts"
-import { decideAlone, here, unitsHad, type Verdict, type World, type WorldHold } from "./referenceModel.ts"
-import { countable, scene, type Scene } from "./worlds.ts"
+import { unitsName } from "../../src/domain/commands.ts"
+import { plan } from "../../src/inventory/shard/planner.ts"
+import { meetsItself, productsGivenTo } from "./meetings.ts"
+import { factsOf, knownToPlan, planScene, type PlanVerdict, productsOf, verdictsOf } from "./planning.ts"
+import { decideAlone } from "./referenceModel.ts"
+import { here, unitsHad, type World, type WorldHold } from "./referenceWorld.ts"
+import { applyPlan, tablesOf } from "./sceneDatabase.ts"
+import { scene, type Scene } from "./scenes.ts"
+import { countable } from "./worlds.ts"
 
 const holds = (property: (scene: Scene) => void): void => fc.assert(fc.property(scene, property), { numRuns: 3_000 })
 
-const oneAtATime = (world: World, batch: ReadonlyArray<Command>): ReadonlyArray<Verdict> =>
-  batch.map((command) => decideAlone(world, command, false))
-
-/** Products that these commands may give units back to, whether or not they really do. */
-const productsGivenTo = (batch: ReadonlyArray<Command>): ReadonlySet<ProductId> =>
-  new Set(
-    batch.flatMap((command) => {
-      if (command._tag === "Release") return command.productIds
-      if (command._tag === "Return" || (command._tag === "Restock" && command.delta >= 0)) return [command.productId]
-      if (command._tag !== "Cancel" && command._tag !== "Expire" && command._tag !== "Refund") return []
-      return command.lines.flatMap((line) => (line.shard === here ? [line.productId] : []))
-    }),
-  )
-
-const holdNamesOf = (batch: ReadonlyArray<Command>): ReadonlySet<string> =>
-  new Set(
-    batch.flatMap((command) => (command._tag === "Hold" || command._tag === "Release" ? [holdName(command)] : [])),
-  )
-
-/** Whether the commands before it leave nothing to decide this one on until they are written. */
-const meetsItself = (before: ReadonlyArray<Command>, planned: Plan, next: Command): boolean => {
-  const edited = new Set(planned.write.amendments.map((amendment) => amendment.productId))
-  switch (next._tag) {
-    case "Reserve": {
-      const soldCarts = planned.write.orders.filter(({ command }) => command.cartVersion !== null)
-      const sellsCartAgain = soldCarts.some(({ command }) => command.caller === next.caller)
-      return (next.cartVersion !== null && sellsCartAgain) || next.lines.some((line) => edited.has(line.productId))
-    }
-    case "Hold":
-      return holdNamesOf(before).has(holdName(next)) || next.lines.some((line) => edited.has(line.productId))
-    case "Release":
-      return holdNamesOf(before).has(holdName(next))
-    case "Cancel":
-    case "Expire":
-    case "Refund":
-      return planned.write.endings.some((ending) => ending.orderId === next.orderId)
-    case "Amend":
-      return edited.has(next.productId)
-    default:
-      return false
-  }
-}
+const oneAtATime = (world: World, batch: ReadonlyArray<Command>): ReadonlyArray<PlanVerdict> =>
+  batch.map((command) => knownToPlan(command, decideAlone(world, command, false)))
 
 const holdFacts = ({
   attempt,
@@ -64,11 +28,12 @@ const holdFacts = ({
   customer,
   fingerprint,
   key,
+  kind,
   productId,
   quantity,
   unitPrice,
 }: WorldHold | HoldRow) => {
-  return { attempt, caller, customer, fingerprint, key, productId, quantity, unitPrice }
+  return { attempt, caller, customer, fingerprint, key, kind, productId, quantity, unitPrice }
 }
 
 describe("over arbitrary shards and batches", () => {
@@ -88,20 +53,14 @@ describe("over arbitrary shards and batches", () => {
       const model = structuredClone(world)
       oneAtATime(model, batch.slice(0, planned.decisions.length))
 
-      const { cartsChanged, unamended, unextended, unmoved, unplaced } = applied
-      assert.deepStrictEqual([unplaced, cartsChanged, unmoved, unextended, unamended], [[], [], [], [], []])
+      const { cartsChanged, unamended, unextended, unmoved, unoffered, unplaced } = applied
+      assert.deepStrictEqual([unplaced, cartsChanged, unmoved], [[], [], []])
+      assert.deepStrictEqual([unextended, unamended, unoffered], [[], [], []])
       for (const { available, stocked, ...product } of model.products) {
         const { productId } = product
         assert.deepStrictEqual(tables.stock.get(productId), { productId, stocked, available })
-        const {
-          merchantId: _,
-          reservationTtlSeconds,
-          shard,
-          waitlist,
-          ...row
-        } = tables.products.get(productId) ?? assert.fail("a product is gone")
+        const { shard, ...row } = tables.products.get(productId) ?? assert.fail("a product is gone")
         assert.deepStrictEqual([row, shard], [product, here])
-        assert.deepStrictEqual([waitlist, reservationTtlSeconds], [true, null])
       }
       const held = tables.holds.all().filter((row) => row.shard === here)
       assert.sameDeepMembers(held.map(holdFacts), model.holds.map(holdFacts))
@@ -109,8 +68,9 @@ describe("over arbitrary shards and batches", () => {
         tables.orderKeys.all().map((row) => row.orderId),
         model.orders.map((row) => row.orderId),
       )
-      for (const { lines, orderId, status } of model.orders) {
-        assert.strictEqual(tables.orders.get(orderId)?.status, status)
+      for (const { expiresAtMillis, lines, orderId, status } of model.orders) {
+        const order = tables.orders.get(orderId)
+        assert.deepStrictEqual([order?.status, order?.expiresAtMillis], [status, expiresAtMillis])
         assert.sameDeepMembers(
           [...tables.linesOf(orderId)],
           lines.map(({ productId, quantity, unitPrice }) => ({ orderId, productId, quantity, unitPrice })),
@@ -124,6 +84,37 @@ describe("over arbitrary shards and batches", () => {
         tables.carts.all().map(({ caller, version }) => ({ caller, version })),
         model.carts,
       )
+    }))
+
+  it("and so are payments, shipments and places on waiting lists", () =>
+    holds((given) => {
+      const { batch, world } = given
+      const planned = planScene(given)
+      const tables = tablesOf(given)
+      applyPlan(tables, planned)
+      const model = structuredClone(world)
+      oneAtATime(model, batch.slice(0, planned.decisions.length))
+
+      const payments = tables.payments.all().map(({ caller, fingerprint, key, method, orderId, paymentId, status }) => {
+        return { caller, fingerprint, key, orderId, paymentId, status, isExternal: method === "external" }
+      })
+      assert.sameDeepMembers(payments, model.payments)
+      const shipments = tables.shipments.all().map((row) => {
+        const { carrier, deliveredAtMillis, merchantId, orderId, shipmentId, trackingNumber } = row
+        const isDelivered = deliveredAtMillis !== null
+        return { carrier, isDelivered, merchantId, orderId, shipmentId, trackingNumber }
+      })
+      assert.sameDeepMembers(shipments, model.shipments)
+      const inPlace = tables.waitingList.all().toSorted((left, right) => {
+        return left.batch - right.batch || left.number - right.number
+      })
+      for (const { productId } of world.products) {
+        const places = inPlace.filter((row) => row.productId === productId)
+        assert.deepStrictEqual(
+          places.map(({ accountId, offerId, quantity }) => ({ accountId, offerId, productId, quantity })),
+          model.waiting.filter((row) => row.productId === productId),
+        )
+      }
     }))
 
   it("a customer's count is exact where there is one, and there is one from the first units that are counted", () =>
@@ -172,6 +163,7 @@ describe("over arbitrary shards and batches", () => {
       for (const { lines } of [...write.orders, ...write.holds]) {
         for (const { productId, quantity } of lines) take(productId, quantity)
       }
+      for (const { productId, quantity } of write.offers) take(productId, quantity)
       for (const { delta, productId } of write.movements) if (delta < 0) take(productId, -delta)
       for (const [productId, units] of taken) {
         assert.isAtMost(units, productsOf(given.world).get(productId)?.available ?? 0)
@@ -200,7 +192,8 @@ describe("over arbitrary shards and batches", () => {
           model.orders.find((row) => "orderId" in command && row.orderId === command.orderId)?.status
         const before = statusOf()
         decideAlone(model, command, false)
-        if ((command._tag !== "Cancel" && command._tag !== "Expire") || written.has(command.orderId)) continue
+        const ends = command._tag === "Cancel" || command._tag === "Expire" || command._tag === "Refund"
+        if (!ends || written.has(command.orderId)) continue
         written.add(command.orderId)
         assert.strictEqual(unended.has(command.orderId), statusOf() === before)
       }
@@ -215,7 +208,7 @@ describe("over arbitrary shards and batches", () => {
       if (next === undefined) return
       const before = batch.slice(0, decisions.length)
       assert.isNotEmpty(before)
-      if (meetsItself(before, planned, next)) return
+      if (meetsItself(world, before, planned, next)) return
 
       const withoutGains = structuredClone(world)
       for (const command of before) decideAlone(withoutGains, command, true)
