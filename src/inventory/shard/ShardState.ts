@@ -60,7 +60,8 @@ export class ShardState {
       if (product === undefined) continue
       if (asPlanned && planned !== undefined && planned !== available) this.forget([productId])
       else this.products.set(productId, { ...product, stocked, available })
-      if (product.mayHaveWaiters && available > product.available) this.toOffer.add(productId)
+      // What may have come back is not in what was expected. More than before was no measure: orders took some as well.
+      if (product.mayHaveWaiters && available > 0 && planned === undefined) this.toOffer.add(productId)
     }
     this.rememberUnits(applied.units)
   }
