@@ -110,8 +110,6 @@ const extend = fc.record({
 const pay = fc.record({
   _tag: fc.constant("Pay" as const),
   payment: fc.nat(5),
-  /** Mistakes the order of a payment. */
-  isOther: oneIn(12),
   result: fc.constantFrom<Array<ChargeResult>>(
     { _tag: "Succeeded" },
     { _tag: "Succeeded" },
@@ -217,7 +215,7 @@ export const commandOf = (world: World, all: ReadonlyArray<Wish>, spec: CommandS
       return extendOf(world, spec, position)
     case "Pay": {
       const payment = world.payments[spec.payment]
-      const ofOrder = spec.isOther ? orderId(900) : (payment?.orderId ?? orderId(77))
+      const ofOrder = payment?.orderId ?? orderId(77)
       return {
         _tag: "Pay",
         paymentId: payment?.paymentId ?? paymentId(77),

@@ -6,14 +6,14 @@ import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import type { Command } from "../../src/domain/commands.ts"
 import type { OrderId, ProductId } from "../../src/domain/ids.ts"
-import type { HoldRow } from "../../src/inventory/memory/memoryRows.ts"
 import { unitsName } from "../../src/domain/commands.ts"
 import { plan } from "../../src/inventory/shard/planner.ts"
 import { meetsItself, productsGivenTo } from "./meetings.ts"
 import { factsOf, knownToPlan, planScene, type PlanVerdict, productsOf, verdictsOf } from "./planning.ts"
 import { decideAlone } from "./referenceModel.ts"
-import { here, unitsHad, type World, type WorldHold } from "./referenceWorld.ts"
+import { here, unitsHad, type World } from "./referenceWorld.ts"
 import { applyPlan, tablesOf } from "./sceneDatabase.ts"
+import { sameLives, sameStockAndOrders } from "./sameRows.ts"
 import { scene, type Scene } from "./scenes.ts"
 import { countable } from "./worlds.ts"
 
@@ -21,20 +21,6 @@ const holds = (property: (scene: Scene) => void): void => fc.assert(fc.property(
 
 const oneAtATime = (world: World, batch: ReadonlyArray<Command>): ReadonlyArray<PlanVerdict> =>
   batch.map((command) => knownToPlan(command, decideAlone(world, command, false)))
-
-const holdFacts = ({
-  attempt,
-  caller,
-  customer,
-  fingerprint,
-  key,
-  kind,
-  productId,
-  quantity,
-  unitPrice,
-}: WorldHold | HoldRow) => {
-  return { attempt, caller, customer, fingerprint, key, kind, productId, quantity, unitPrice }
-}
 
 describe("over arbitrary shards and batches", () => {
   it("every command that a plan covers ends as if the commands had been decided one at a time", () =>
@@ -56,34 +42,7 @@ describe("over arbitrary shards and batches", () => {
       const { cartsChanged, unamended, unextended, unmoved, unoffered, unplaced } = applied
       assert.deepStrictEqual([unplaced, cartsChanged, unmoved], [[], [], []])
       assert.deepStrictEqual([unextended, unamended, unoffered], [[], [], []])
-      for (const { available, stocked, ...product } of model.products) {
-        const { productId } = product
-        assert.deepStrictEqual(tables.stock.get(productId), { productId, stocked, available })
-        const { shard, ...row } = tables.products.get(productId) ?? assert.fail("a product is gone")
-        assert.deepStrictEqual([row, shard], [product, here])
-      }
-      const held = tables.holds.all().filter((row) => row.shard === here)
-      assert.sameDeepMembers(held.map(holdFacts), model.holds.map(holdFacts))
-      assert.sameMembers(
-        tables.orderKeys.all().map((row) => row.orderId),
-        model.orders.map((row) => row.orderId),
-      )
-      for (const { expiresAtMillis, lines, orderId, status } of model.orders) {
-        const order = tables.orders.get(orderId)
-        assert.deepStrictEqual([order?.status, order?.expiresAtMillis], [status, expiresAtMillis])
-        assert.sameDeepMembers(
-          [...tables.linesOf(orderId)],
-          lines.map(({ productId, quantity, unitPrice }) => ({ orderId, productId, quantity, unitPrice })),
-        )
-      }
-      const returns = tables.pendingReturns.all().map(({ customer, productId, quantity, returnId, shard }) => {
-        return { customer, productId, quantity, returnId, shard }
-      })
-      assert.sameDeepMembers(returns, model.returns)
-      assert.sameDeepMembers(
-        tables.carts.all().map(({ caller, version }) => ({ caller, version })),
-        model.carts,
-      )
+      sameStockAndOrders(tables, model)
     }))
 
   it("and so are payments, shipments and places on waiting lists", () =>
@@ -95,26 +54,7 @@ describe("over arbitrary shards and batches", () => {
       const model = structuredClone(world)
       oneAtATime(model, batch.slice(0, planned.decisions.length))
 
-      const payments = tables.payments.all().map(({ caller, fingerprint, key, method, orderId, paymentId, status }) => {
-        return { caller, fingerprint, key, orderId, paymentId, status, isExternal: method === "external" }
-      })
-      assert.sameDeepMembers(payments, model.payments)
-      const shipments = tables.shipments.all().map((row) => {
-        const { carrier, deliveredAtMillis, merchantId, orderId, shipmentId, trackingNumber } = row
-        const isDelivered = deliveredAtMillis !== null
-        return { carrier, isDelivered, merchantId, orderId, shipmentId, trackingNumber }
-      })
-      assert.sameDeepMembers(shipments, model.shipments)
-      const inPlace = tables.waitingList.all().toSorted((left, right) => {
-        return left.batch - right.batch || left.number - right.number
-      })
-      for (const { productId } of world.products) {
-        const places = inPlace.filter((row) => row.productId === productId)
-        assert.deepStrictEqual(
-          places.map(({ accountId, offerId, quantity }) => ({ accountId, offerId, productId, quantity })),
-          model.waiting.filter((row) => row.productId === productId),
-        )
-      }
+      sameLives(tables, model)
     }))
 
   it("a customer's count is exact where there is one, and there is one from the first units that are counted", () =>
