@@ -74,11 +74,20 @@ export const prepare = Effect.fnUntraced(function* (run: Run): Effect.fn.Return<
   return { entries, planned: plan(shard, state.products, facts, commands, nowMillis), lease }
 })
 
-/** Offers of what this batch asks for, where somebody waits who may want no more than there is. */
-const offersBefore = ({ entries, state }: Run): ReadonlyArray<Entry> =>
-  productsOf(entries.map((entry) => entry.command))
-    .filter((productId) => state.toOffer.has(productId))
+/**
+ * Offers of what this batch asks for, where somebody waits who may want no more than there is. None where the batch
+ * begins with one itself, so that an offer that the database refuses is found alone in the end.
+ */
+const offersBefore = ({ entries, state }: Run): ReadonlyArray<Entry> => {
+  const offered = new Set<ProductId>()
+  for (const { command } of entries) {
+    if (command._tag !== "Offer") break
+    offered.add(command.productId)
+  }
+  return productsOf(entries.map((entry) => entry.command))
+    .filter((productId) => state.isToOffer(productId) && !offered.has(productId))
     .map(offerEntry)
+}
 
 const loadWaiters = Effect.fnUntraced(function* ({ shard, state, store }: Run, commands: ReadonlyArray<Command>) {
   const waiters = new Map<ProductId, Array<Waiter>>()
