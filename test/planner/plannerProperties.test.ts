@@ -55,6 +55,7 @@ describe("over arbitrary shards and batches", () => {
       oneAtATime(model, batch.slice(0, planned.decisions.length))
 
       sameLives(tables, model)
+      assert.lengthOf(tables.batches.all(), 1)
     }))
 
   it("a customer's count is exact where there is one, and there is one from the first units that are counted", () =>
