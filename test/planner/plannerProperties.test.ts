@@ -7,6 +7,7 @@ import * as fc from "fast-check"
 import type { Command } from "../../src/domain/commands.ts"
 import type { OrderId, ProductId } from "../../src/domain/ids.ts"
 import { unitsName } from "../../src/domain/commands.ts"
+import { orderTransitions, paymentTransitions } from "../../src/domain/order.ts"
 import { plan } from "../../src/inventory/shard/planner.ts"
 import { meetsItself, productsGivenTo } from "./meetings.ts"
 import { factsOf, knownToPlan, planScene, type PlanVerdict, productsOf, verdictsOf } from "./planning.ts"
@@ -138,6 +139,25 @@ describe("over arbitrary shards and batches", () => {
         written.add(command.orderId)
         assert.strictEqual(unended.has(command.orderId), statusOf() === before)
       }
+    }))
+
+  it("orders and payments move along the tables of their transitions, and begin at their beginning", () =>
+    holds((given) => {
+      const tables = tablesOf(given)
+      const orders = new Map(tables.orders.all().map((row) => [row.orderId, row.status]))
+      const payments = new Map(tables.payments.all().map((row) => [row.paymentId, row.status]))
+      applyPlan(tables, planScene(given))
+      for (const { orderId, status } of tables.orders.all()) {
+        const before = orders.get(orderId)
+        if (before === undefined) assert.strictEqual(status, "reserved")
+        else assert.include([before, ...orderTransitions[before]], status)
+      }
+      for (const { method, paymentId, status } of tables.payments.all()) {
+        const before = payments.get(paymentId)
+        if (before === undefined) assert.strictEqual(status, method === "external" ? "succeeded" : "processing")
+        else assert.include([before, ...paymentTransitions[before]], status)
+      }
+      assert.isAtLeast(tables.orders.all().length, orders.size)
     }))
 
   it("a plan ends early only where a command needs what the batch itself gives back, takes away or changes", () =>
