@@ -138,16 +138,24 @@ export class StoreUnderTest extends Context.Service<
           return product
         }),
         carts: tables.carts.all(),
-        payments: tables.payments.all().map(({ createdAtMillis: _, settledAtMillis, ...row }) => {
-          return { ...row, isSettled: settledAtMillis !== null }
+        payments: tables.payments.all().map((row) => {
+          const { amount, caller, currency, declineCode, fingerprint, key, method } = row
+          const { orderId, paymentId, reference, settledAtMillis, status } = row
+          const name = { paymentId, orderId, caller, key, fingerprint }
+          const money = { method, reference, amount, currency, status, declineCode }
+          return { ...name, ...money, isSettled: settledAtMillis !== null }
         }),
-        shipments: tables.shipments.all().map(({ createdAtMillis: _, deliveredAtMillis, ...row }) => {
-          return { ...row, isDelivered: deliveredAtMillis !== null }
+        shipments: tables.shipments.all().map((row) => {
+          const { carrier, deliveredAtMillis, merchantId: by, orderId, shipmentId, trackingNumber } = row
+          const isDelivered = deliveredAtMillis !== null
+          return { shipmentId, orderId, merchantId: by, carrier, trackingNumber, isDelivered }
         }),
         waitingList: tables.waitingList
           .all()
           .toSorted((left, right) => left.batch - right.batch || left.number - right.number)
-          .map(({ batch: _, ...row }) => row),
+          .map(({ accountId, number, offerId, productId, quantity, shard }) => {
+            return { accountId, number, offerId, productId, quantity, shard }
+          }),
       })),
     })
   })

@@ -112,11 +112,13 @@ export const paymentsOf = Effect.fnUntraced(function* ({ command }: OrderWrite) 
 /** Who waits for a product and for how much, the earliest first. */
 export const waitersOf = Effect.fnUntraced(function* ({ productId }: ProductToSell) {
   const { waitingList } = yield* rowsNow
-  return waitingList.flatMap((row) => (row.productId === productId ? [[row.accountId, row.quantity] as const] : []))
+  return waitingList.flatMap(({ accountId, productId: of, quantity }): ReadonlyArray<readonly [string, number]> =>
+    of === productId ? [[accountId, quantity]] : [],
+  )
 })
 /** The last batch's events of a shard, as `type`. */
 export const toldLast = Effect.fnUntraced(function* (shard: number) {
   const { batches } = yield* rowsNow
-  const last = batches.filter((row) => row.shard === shard).at(-1)
+  const last = batches.findLast((row) => row.shard === shard)
   return (last?.events ?? []).map(({ type }) => type).toSorted()
 })
