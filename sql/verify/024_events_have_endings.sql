@@ -1,8 +1,8 @@
--- Every cancellation and every expiry in the event log is how an order of that shard ended.
+-- Every cancellation, expiry and refund in the event log is how an order of that shard ended.
 with told as materialized (
   select b.shard, b.batch, e.event ->> 'type' as type, e.event ->> 'orderId' as order_id
   from batches b cross join lateral json_array_elements(b.events) as e (event)
-  where e.event ->> 'type' in ('order.cancelled', 'order.expired')
+  where e.event ->> 'type' in ('order.cancelled', 'order.expired', 'order.refunded')
 ),
 offenders as materialized (
   select t.shard, t.batch, t.type, t.order_id as "orderId"

@@ -1,4 +1,4 @@
--- Every order that was cancelled or expired did so in the event log exactly once, as far as the log is kept.
+-- Every order that was cancelled, expired or was refunded did so in the event log exactly once, as far as the log is kept.
 --
 -- An order ends after its own batch. Where the first batch of a shard is gone, orders as old as the oldest one that is
 -- kept may have ended in a batch that was pruned, and are not asked for.
@@ -12,12 +12,12 @@ with oldest as (
 logged as materialized (
   select o.id, o.home_shard, o.status
   from orders o join oldest on oldest.shard = o.home_shard and o.created_at > oldest.committed_at
-  where o.status in ('cancelled', 'expired')
+  where o.status in ('cancelled', 'expired', 'refunded')
 ),
 told as (
   select b.shard, e.event ->> 'type' as type, e.event ->> 'orderId' as order_id, count(*) as events
   from batches b cross join lateral json_array_elements(b.events) as e (event)
-  where e.event ->> 'type' in ('order.cancelled', 'order.expired')
+  where e.event ->> 'type' in ('order.cancelled', 'order.expired', 'order.refunded')
   group by b.shard, e.event ->> 'type', e.event ->> 'orderId'
 ),
 offenders as materialized (

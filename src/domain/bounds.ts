@@ -73,6 +73,11 @@ export const sweepPagesMax = 20
 export const offerTtlMaxMillis = 24 * 3_600_000
 /** Offers that one command makes; who waits behind them comes with the next, still before anybody else. */
 export const offersMax = 100
+/**
+ * Products that one batch offers, `offersMax` at a time. Without it the sweeper's page of products whose merchant may sell
+ * again, with a hundred waiters each, was one statement of 50,000 offers: it ran into its time-out, and so did the next.
+ */
+export const offeredProductsMax = 10
 
 /**
  * What an order's time lasts for at least from the moment its first payment begins: longer than a charge may take, its

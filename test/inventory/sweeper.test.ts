@@ -2,8 +2,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
-import { sweepIntervalMillis, sweepPagesMax, sweepSizeMax } from "../../src/domain/bounds.ts"
-import { CallerId, OrderId } from "../../src/domain/ids.ts"
+import { offeredProductsMax, sweepIntervalMillis, sweepPagesMax, sweepSizeMax } from "../../src/domain/bounds.ts"
+import type { Command, OutcomeOf } from "../../src/domain/commands.ts"
+import { CallerId, OrderId, ProductId } from "../../src/domain/ids.ts"
 import { Inventory } from "../../src/inventory/Inventory.ts"
 import * as MemoryShardStore from "../../src/inventory/memory/MemoryShardStore.ts"
 import { OrderEnding } from "../../src/inventory/OrderEnding.ts"
@@ -22,6 +23,8 @@ const order = (number: number): EndableOrder => ({
 const sweeping = (
   expiredOrders: () => ReadonlyArray<EndableOrder>,
   expire: OrderEnding["Service"]["expire"],
+  productsToOffer: ReadonlyArray<ProductId> = [],
+  offer: Effect.Effect<{ readonly _tag: "Done" }> = Effect.die("nothing else is due"),
 ): Layer.Layer<never> => {
   const store = MemoryShardStore.make(new MemoryShardStore.MemoryDatabase(1))
   const status = { shard: 0, lease: { epoch: 1, batch: 0 }, mailboxDepth: 0, batches: 0, commands: 0, lastBatchSize: 0 }
@@ -31,9 +34,10 @@ const sweeping = (
         ...store,
         dueShards: (shards) => Effect.succeed(shards),
         expiredOrders: () => Effect.sync(expiredOrders),
+        productsToOffer: () => Effect.succeed(productsToOffer),
       }),
       Layer.succeed(Inventory, {
-        submit: () => Effect.die("nothing else is due"),
+        submit: <C extends Command>() => offer as Effect.Effect<OutcomeOf<C>>,
         grant: () => {},
         revoke: () => {},
         onFenced: () => {},
@@ -71,6 +75,45 @@ describe("the sweeper", () => {
       yield* Layer.build(sweeping(reads, ({ orderId }) => Effect.sync(() => void ended.add(orderId))))
       yield* sweepsFor(0)
       assert.strictEqual(ended.size, over.length)
+    }).pipe(Effect.scoped),
+  )
+
+  it.effect("asks a shard for no more offers at once than it makes in one batch", () =>
+    Effect.gen(function* () {
+      let asked = 0
+      let underWay = 0
+      let underWayMax = 0
+      const offer = Effect.gen(function* () {
+        asked += 1
+        underWay += 1
+        underWayMax = Math.max(underWayMax, underWay)
+        yield* Effect.sleep(10)
+        underWay -= 1
+        return { _tag: "Done" } as const
+      })
+      const products = Array.from({ length: 3 * offeredProductsMax }, (_, at) => ProductId.make(order(at).orderId))
+      const nothing = () => Effect.void
+      yield* Layer.build(sweeping(() => [], nothing, products, offer))
+      yield* TestClock.adjust(30)
+      assert.deepStrictEqual([asked, underWayMax], [products.length, offeredProductsMax])
+    }).pipe(Effect.scoped),
+  )
+
+  it.effect("ends what is over while offers take long, and asks for each of those once", () =>
+    Effect.gen(function* () {
+      let asked = 0
+      const ended: Array<string> = []
+      const offer = Effect.suspend(() => {
+        asked += 1
+        return Effect.as(Effect.sleep(3 * sweepIntervalMillis), { _tag: "Done" } as const)
+      })
+      const expire: OrderEnding["Service"]["expire"] = ({ orderId }) => Effect.sync(() => void ended.push(orderId))
+      const products = [ProductId.make(order(0).orderId)]
+      yield* Layer.build(sweeping(() => [order(1)], expire, products, offer))
+      yield* sweepsFor(2)
+      assert.deepStrictEqual([ended.length, asked], [3, 1])
+      yield* sweepsFor(2)
+      assert.deepStrictEqual([ended.length, asked], [5, 2])
     }).pipe(Effect.scoped),
   )
 

@@ -15,19 +15,20 @@ import type {
   Restock,
 } from "../../src/domain/commands.ts"
 import type { ProductId } from "../../src/domain/ids.ts"
-import { planScene, verdictsOf } from "./planning.ts"
-import { here, type Verdict, type World, type WorldHold, type WorldOrder, type WorldProduct } from "./referenceModel.ts"
 import {
   attemptId,
   callerId,
   cartVersion,
   fingerprint,
+  merchantId,
   movementId,
   nowMillis,
   orderId,
   productId,
   returnId,
-} from "./worlds.ts"
+} from "./names.ts"
+import { planScene, type PlanVerdict, verdictsOf } from "./planning.ts"
+import { here, type World, type WorldHold, type WorldOrder, type WorldProduct } from "./referenceWorld.ts"
 
 export const lamp = productId(1)
 export const chair = productId(2)
@@ -38,6 +39,7 @@ export const bob = callerId(2)
 
 export const product = (id: ProductId, change: Partial<WorldProduct> = {}): WorldProduct => ({
   productId: id,
+  merchantId: merchantId(0),
   name: "a product",
   price: 100,
   currency: "EUR",
@@ -46,6 +48,8 @@ export const product = (id: ProductId, change: Partial<WorldProduct> = {}): Worl
   saleStartsAtMillis: null,
   paused: false,
   archived: false,
+  waitlist: true,
+  reservationTtlSeconds: null,
   version: 1,
   stocked: 3,
   available: 3,
@@ -56,6 +60,9 @@ export const world = (change: Partial<World> = {}): World => ({
   nowMillis,
   products: [product(lamp), product(chair)],
   orders: [],
+  payments: [],
+  shipments: [],
+  waiting: [],
   movements: [],
   holds: [],
   returns: [],
@@ -97,7 +104,7 @@ export const placed = (command: Reserve, change: Partial<WorldOrder> = {}): Worl
   const others = held.flatMap((part) => part.lines.map((line) => ({ ...line, shard: part.shard })))
   const own = lines.map((line) => ({ ...line, unitPrice: 100, shard: here }))
   const name = { caller, key, fingerprint: of, orderId: id, customerRef }
-  return { ...name, lines: [...own, ...others], status: "reserved", isOver: false, ...change }
+  return { ...name, lines: [...own, ...others], status: "reserved", expiresAtMillis: nowMillis + 1, ...change }
 }
 
 export const hold = (wanted: Wanted, change: Partial<Hold> = {}): Hold => {
@@ -134,7 +141,10 @@ export const release = ({ attempt, caller, fingerprint: of, key, lines }: Hold):
 
 /** The rows that an earlier Hold left. */
 export const rowsOf = ({ attempt, caller, customer, fingerprint: of, key, lines }: Hold): ReadonlyArray<WorldHold> =>
-  lines.map((line) => ({ ...line, caller, key, fingerprint: of, customer, attempt, unitPrice: 100, isExpired: false }))
+  lines.map((line) => {
+    const name = { kind: "order", caller, key, fingerprint: of, customer, attempt } as const
+    return { ...line, ...name, unitPrice: 100, isExpired: false }
+  })
 
 export const restock = (id: ProductId, delta: number, change: Partial<Restock> = {}): Restock => {
   const number = nextNumber()
@@ -166,7 +176,7 @@ export const amend = (id: ProductId, change: ProductChange, expectedVersion: num
   change,
 })
 
-export const verdicts = (given: World, ...batch: ReadonlyArray<Command>): ReadonlyArray<Verdict> =>
+export const verdicts = (given: World, ...batch: ReadonlyArray<Command>): ReadonlyArray<PlanVerdict> =>
   verdictsOf(planScene({ world: given, batch }), batch)
 
 /** Each command's end in a word: its refusal's code, or what became of it. */

@@ -18,7 +18,7 @@ import {
   world,
 } from "./cases.ts"
 import { planScene } from "./planning.ts"
-import { cartVersion, orderId } from "./worlds.ts"
+import { cartVersion, orderId } from "./names.ts"
 
 const checkout = (wanted: Wanted, caller = ann) => reserve(wanted, { caller, cartVersion })
 

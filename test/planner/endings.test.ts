@@ -20,7 +20,7 @@ import {
   world,
 } from "./cases.ts"
 import { planScene } from "./planning.ts"
-import { here } from "./referenceModel.ts"
+import { here } from "./referenceWorld.ts"
 
 describe("an order that ends", () => {
   const hers = placed(reserve([[lamp, 3]]))

@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { writes } from "../../src/inventory/shard/planner.ts"
 import { bob, chair, ends, lamp, placed, product, reserve, restock, verdicts, world } from "./cases.ts"
 import { planScene } from "./planning.ts"
-import { callerId, orderId } from "./worlds.ts"
+import { callerId, orderId } from "./names.ts"
 
 describe("first come, first served", () => {
   it("the last unit goes to the first who asks", () => {

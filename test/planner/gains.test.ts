@@ -4,7 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { bob, chair, ends, hold, lamp, product, release, reserve, restock, world, rowsOf } from "./cases.ts"
 import { planScene } from "./planning.ts"
-import { returnId } from "./worlds.ts"
+import { returnId } from "./names.ts"
 
 describe("what the batch gives back", () => {
   const held = hold([[lamp, 3]])

@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { writes } from "../../src/inventory/shard/planner.ts"
 import { chair, ends, hold, lamp, product, release, reserve, rowsOf, verdicts, world } from "./cases.ts"
 import { planScene } from "./planning.ts"
-import { attemptId } from "./worlds.ts"
+import { attemptId } from "./names.ts"
 
 describe("a Hold", () => {
   it("answers with prices and currency, and takes its units from those behind it", () => {
@@ -13,6 +13,7 @@ describe("a Hold", () => {
       _tag: "Held",
       currency: "EUR",
       lines: [{ productId: lamp, quantity: 2, unitPrice: 100 }],
+      reservationTtlSeconds: null,
     })
     assert.deepStrictEqual(ends(world(), hold([[lamp, 2]]), reserve([[lamp, 2]])), ["Held", "out_of_stock"])
   })
@@ -22,7 +23,12 @@ describe("a Hold", () => {
     const given = world({ products: [product(lamp, { available: 0, price: 500 })], holds: [...rowsOf(earlier)] })
     const again = { ...earlier, attempt: attemptId(2) }
     assert.deepStrictEqual(verdicts(given, again), [
-      { _tag: "Held", currency: "EUR", lines: [{ productId: lamp, quantity: 3, unitPrice: 100 }] },
+      {
+        _tag: "Held",
+        currency: "EUR",
+        lines: [{ productId: lamp, quantity: 3, unitPrice: 100 }],
+        reservationTtlSeconds: null,
+      },
     ])
     const { write } = planScene({ world: given, batch: [again] })
     assert.deepStrictEqual(write.holds, [])

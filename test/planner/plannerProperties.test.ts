@@ -6,70 +6,22 @@ import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import type { Command } from "../../src/domain/commands.ts"
 import type { OrderId, ProductId } from "../../src/domain/ids.ts"
-import type { HoldRow } from "../../src/inventory/memory/memoryRows.ts"
-import { holdName, unitsName } from "../../src/domain/commands.ts"
-import { plan, type Plan } from "../../src/inventory/shard/planner.ts"
-import { applyPlan, factsOf, planScene, productsOf, tablesOf, verdictsOf } from "./planning.ts"
-import { decideAlone, here, unitsHad, type Verdict, type World, type WorldHold } from "./referenceModel.ts"
-import { countable, scene, type Scene } from "./worlds.ts"
+import { unitsName } from "../../src/domain/commands.ts"
+import { orderTransitions, paymentTransitions } from "../../src/domain/order.ts"
+import { plan } from "../../src/inventory/shard/planner.ts"
+import { meetsItself, productsGivenTo } from "./meetings.ts"
+import { factsOf, knownToPlan, planScene, type PlanVerdict, productsOf, verdictsOf } from "./planning.ts"
+import { decideAlone } from "./referenceModel.ts"
+import { here, unitsHad, type World } from "./referenceWorld.ts"
+import { applyPlan, tablesOf } from "./sceneDatabase.ts"
+import { sameLives, sameStockAndOrders } from "./sameRows.ts"
+import { scene, type Scene } from "./scenes.ts"
+import { countable } from "./worlds.ts"
 
 const holds = (property: (scene: Scene) => void): void => fc.assert(fc.property(scene, property), { numRuns: 3_000 })
 
-const oneAtATime = (world: World, batch: ReadonlyArray<Command>): ReadonlyArray<Verdict> =>
-  batch.map((command) => decideAlone(world, command, false))
-
-/** Products that these commands may give units back to, whether or not they really do. */
-const productsGivenTo = (batch: ReadonlyArray<Command>): ReadonlySet<ProductId> =>
-  new Set(
-    batch.flatMap((command) => {
-      if (command._tag === "Release") return command.productIds
-      if (command._tag === "Return" || (command._tag === "Restock" && command.delta >= 0)) return [command.productId]
-      if (command._tag !== "Cancel" && command._tag !== "Expire" && command._tag !== "Refund") return []
-      return command.lines.flatMap((line) => (line.shard === here ? [line.productId] : []))
-    }),
-  )
-
-const holdNamesOf = (batch: ReadonlyArray<Command>): ReadonlySet<string> =>
-  new Set(
-    batch.flatMap((command) => (command._tag === "Hold" || command._tag === "Release" ? [holdName(command)] : [])),
-  )
-
-/** Whether the commands before it leave nothing to decide this one on until they are written. */
-const meetsItself = (before: ReadonlyArray<Command>, planned: Plan, next: Command): boolean => {
-  const edited = new Set(planned.write.amendments.map((amendment) => amendment.productId))
-  switch (next._tag) {
-    case "Reserve": {
-      const soldCarts = planned.write.orders.filter(({ command }) => command.cartVersion !== null)
-      const sellsCartAgain = soldCarts.some(({ command }) => command.caller === next.caller)
-      return (next.cartVersion !== null && sellsCartAgain) || next.lines.some((line) => edited.has(line.productId))
-    }
-    case "Hold":
-      return holdNamesOf(before).has(holdName(next)) || next.lines.some((line) => edited.has(line.productId))
-    case "Release":
-      return holdNamesOf(before).has(holdName(next))
-    case "Cancel":
-    case "Expire":
-    case "Refund":
-      return planned.write.endings.some((ending) => ending.orderId === next.orderId)
-    case "Amend":
-      return edited.has(next.productId)
-    default:
-      return false
-  }
-}
-
-const holdFacts = ({
-  attempt,
-  caller,
-  customer,
-  fingerprint,
-  key,
-  productId,
-  quantity,
-  unitPrice,
-}: WorldHold | HoldRow) => {
-  return { attempt, caller, customer, fingerprint, key, productId, quantity, unitPrice }
-}
+const oneAtATime = (world: World, batch: ReadonlyArray<Command>): ReadonlyArray<PlanVerdict> =>
+  batch.map((command) => knownToPlan(command, decideAlone(world, command, false)))
 
 describe("over arbitrary shards and batches", () => {
   it("every command that a plan covers ends as if the commands had been decided one at a time", () =>
@@ -88,42 +40,23 @@ describe("over arbitrary shards and batches", () => {
       const model = structuredClone(world)
       oneAtATime(model, batch.slice(0, planned.decisions.length))
 
-      const { cartsChanged, unamended, unextended, unmoved, unplaced } = applied
-      assert.deepStrictEqual([unplaced, cartsChanged, unmoved, unextended, unamended], [[], [], [], [], []])
-      for (const { available, stocked, ...product } of model.products) {
-        const { productId } = product
-        assert.deepStrictEqual(tables.stock.get(productId), { productId, stocked, available })
-        const {
-          merchantId: _,
-          reservationTtlSeconds,
-          shard,
-          waitlist,
-          ...row
-        } = tables.products.get(productId) ?? assert.fail("a product is gone")
-        assert.deepStrictEqual([row, shard], [product, here])
-        assert.deepStrictEqual([waitlist, reservationTtlSeconds], [true, null])
-      }
-      const held = tables.holds.all().filter((row) => row.shard === here)
-      assert.sameDeepMembers(held.map(holdFacts), model.holds.map(holdFacts))
-      assert.sameMembers(
-        tables.orderKeys.all().map((row) => row.orderId),
-        model.orders.map((row) => row.orderId),
-      )
-      for (const { lines, orderId, status } of model.orders) {
-        assert.strictEqual(tables.orders.get(orderId)?.status, status)
-        assert.sameDeepMembers(
-          [...tables.linesOf(orderId)],
-          lines.map(({ productId, quantity, unitPrice }) => ({ orderId, productId, quantity, unitPrice })),
-        )
-      }
-      const returns = tables.pendingReturns.all().map(({ customer, productId, quantity, returnId, shard }) => {
-        return { customer, productId, quantity, returnId, shard }
-      })
-      assert.sameDeepMembers(returns, model.returns)
-      assert.sameDeepMembers(
-        tables.carts.all().map(({ caller, version }) => ({ caller, version })),
-        model.carts,
-      )
+      const { cartsChanged, unamended, unextended, unmoved, unoffered, unplaced } = applied
+      assert.deepStrictEqual([unplaced, cartsChanged, unmoved], [[], [], []])
+      assert.deepStrictEqual([unextended, unamended, unoffered], [[], [], []])
+      sameStockAndOrders(tables, model)
+    }))
+
+  it("and so are payments, shipments and places on waiting lists", () =>
+    holds((given) => {
+      const { batch, world } = given
+      const planned = planScene(given)
+      const tables = tablesOf(given)
+      applyPlan(tables, planned)
+      const model = structuredClone(world)
+      oneAtATime(model, batch.slice(0, planned.decisions.length))
+
+      sameLives(tables, model)
+      assert.lengthOf(tables.batches.all(), 1)
     }))
 
   it("a customer's count is exact where there is one, and there is one from the first units that are counted", () =>
@@ -172,6 +105,7 @@ describe("over arbitrary shards and batches", () => {
       for (const { lines } of [...write.orders, ...write.holds]) {
         for (const { productId, quantity } of lines) take(productId, quantity)
       }
+      for (const { productId, quantity } of write.offers) take(productId, quantity)
       for (const { delta, productId } of write.movements) if (delta < 0) take(productId, -delta)
       for (const [productId, units] of taken) {
         assert.isAtMost(units, productsOf(given.world).get(productId)?.available ?? 0)
@@ -200,10 +134,30 @@ describe("over arbitrary shards and batches", () => {
           model.orders.find((row) => "orderId" in command && row.orderId === command.orderId)?.status
         const before = statusOf()
         decideAlone(model, command, false)
-        if ((command._tag !== "Cancel" && command._tag !== "Expire") || written.has(command.orderId)) continue
+        const ends = command._tag === "Cancel" || command._tag === "Expire" || command._tag === "Refund"
+        if (!ends || written.has(command.orderId)) continue
         written.add(command.orderId)
         assert.strictEqual(unended.has(command.orderId), statusOf() === before)
       }
+    }))
+
+  it("orders and payments move along the tables of their transitions, and begin at their beginning", () =>
+    holds((given) => {
+      const tables = tablesOf(given)
+      const orders = new Map(tables.orders.all().map((row) => [row.orderId, row.status]))
+      const payments = new Map(tables.payments.all().map((row) => [row.paymentId, row.status]))
+      applyPlan(tables, planScene(given))
+      for (const { orderId, status } of tables.orders.all()) {
+        const before = orders.get(orderId)
+        if (before === undefined) assert.strictEqual(status, "reserved")
+        else assert.include([before, ...orderTransitions[before]], status)
+      }
+      for (const { method, paymentId, status } of tables.payments.all()) {
+        const before = payments.get(paymentId)
+        if (before === undefined) assert.strictEqual(status, method === "external" ? "succeeded" : "processing")
+        else assert.include([before, ...paymentTransitions[before]], status)
+      }
+      assert.isAtLeast(tables.orders.all().length, orders.size)
     }))
 
   it("a plan ends early only where a command needs what the batch itself gives back, takes away or changes", () =>
@@ -215,7 +169,7 @@ describe("over arbitrary shards and batches", () => {
       if (next === undefined) return
       const before = batch.slice(0, decisions.length)
       assert.isNotEmpty(before)
-      if (meetsItself(before, planned, next)) return
+      if (meetsItself(world, before, planned, next)) return
 
       const withoutGains = structuredClone(world)
       for (const command of before) decideAlone(withoutGains, command, true)

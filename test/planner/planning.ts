@@ -1,28 +1,24 @@
 /**
- * A scene in the planner's own terms and back: its products and facts, what a decision comes to for its caller, and the
- * tables that a plan's write is applied to.
+ * A scene in the planner's own terms and back: its products and facts, and what a decision comes to for its caller.
  */
 import { assert } from "@effect/vitest"
-import { Result } from "effect"
-import { type Command, holdName, keyName, type Outcome, type Reserve, unitsName } from "../../src/domain/commands.ts"
-import { MerchantId, OrderId, type ProductId } from "../../src/domain/ids.ts"
-import { applyBatch } from "../../src/inventory/memory/memoryCommit.ts"
-import { holdKey, MemoryTables } from "../../src/inventory/memory/memoryTables.ts"
+import { offersMax } from "../../src/domain/bounds.ts"
+import { type Command, holdName, keyName, type Outcome, unitsName } from "../../src/domain/commands.ts"
+import type { OrderId, ProductId } from "../../src/domain/ids.ts"
 import type { Decision, Facts } from "../../src/inventory/shard/draft.ts"
 import { plan, type Plan } from "../../src/inventory/shard/planner.ts"
 import type { KnownHold, ProductState } from "../../src/domain/batch.ts"
-import type { Applied } from "../../src/inventory/store/ShardStore.ts"
-import { here, type ModelLine, unitsHad, type Verdict, type World } from "./referenceModel.ts"
-import { callerId, countable, nowMillis, remoteProductId, type Scene } from "./worlds.ts"
-
-const merchantId = MerchantId.make("00000000-0000-7000-8000-000700000000")
+import { nowMillis } from "./names.ts"
+import { here, type ModelLine, refused, unitsHad, type Verdict, type World } from "./referenceWorld.ts"
+import type { Scene } from "./scenes.ts"
+import { countable } from "./worlds.ts"
 
 export const productsOf = (world: World): ReadonlyMap<ProductId, ProductState> =>
   new Map(
     world.products.map((product) => {
       const mayHaveHolds = world.holds.some((row) => row.productId === product.productId)
-      const others = { waitlist: true, reservationTtlSeconds: null, mayHaveWaiters: false }
-      return [product.productId, { ...product, ...others, merchantId, mayHaveHolds }]
+      const mayHaveWaiters = world.waiting.some((row) => row.productId === product.productId)
+      return [product.productId, { ...product, mayHaveHolds, mayHaveWaiters }]
     }),
   )
 
@@ -44,7 +40,13 @@ export const factsOf = (world: World): Facts => {
         return [unitsName(productId, customer), unitsHad(world, productId, customer)]
       }),
     ),
-    waiters: new Map(),
+    waiters: new Map(
+      world.products.map(({ available, productId }) => {
+        const fitting = world.waiting.filter((row) => row.productId === productId && row.quantity <= available)
+        const waiters = fitting.map(({ accountId, offerId, quantity }) => ({ accountId, offerId, quantity }))
+        return [productId, waiters.slice(0, offersMax + 1)]
+      }),
+    ),
   }
 }
 
@@ -52,13 +54,33 @@ export const planScene = ({ batch, world }: Pick<Scene, "batch" | "world">): Pla
   plan(here, productsOf(world), factsOf(world), batch, world.nowMillis)
 
 const modelLine = ({ productId, quantity, unitPrice }: ModelLine): ModelLine => ({ productId, quantity, unitPrice })
-const reused: Verdict = { _tag: "Refused", refusal: { code: "idempotency_key_reused" } }
+const reused = refused({ code: "idempotency_key_reused" })
+
+/** What a plan can say of a command: whether an order really changes only its rows know. */
+export type PlanVerdict = Verdict | { readonly _tag: "Ending" | "Change"; readonly orderId: OrderId }
+
+/** What the model says, as far as a plan can know it. */
+export const knownToPlan = (command: Command, verdict: Verdict): PlanVerdict => {
+  switch (command._tag) {
+    case "Cancel":
+    case "Expire":
+    case "Refund":
+      return { _tag: "Ending", orderId: command.orderId }
+    case "Extend":
+    case "Pay":
+    case "Ship":
+    case "Deliver":
+      return { _tag: "Change", orderId: command.orderId }
+    default:
+      return verdict
+  }
+}
 
 /** What each decision comes to for its caller, where the commit goes as planned. */
-export const verdictsOf = (planned: Plan, batch: ReadonlyArray<Command>): ReadonlyArray<Verdict> =>
+export const verdictsOf = (planned: Plan, batch: ReadonlyArray<Command>): ReadonlyArray<PlanVerdict> =>
   planned.decisions.map((decision, at) => verdictOf(planned, batch, at, decision))
 
-const verdictOf = (planned: Plan, batch: ReadonlyArray<Command>, at: number, decision: Decision): Verdict => {
+const verdictOf = (planned: Plan, batch: ReadonlyArray<Command>, at: number, decision: Decision): PlanVerdict => {
   const command = batch[at]
   switch (decision._tag) {
     case "Order": {
@@ -66,10 +88,13 @@ const verdictOf = (planned: Plan, batch: ReadonlyArray<Command>, at: number, dec
       assert.strictEqual(written.command, command)
       assert.deepStrictEqual(written.lines.map(modelLine), decision.lines.map(modelLine))
       const { orderId } = written.command
-      return { _tag: "Placed", orderId, lines: decision.lines.map(modelLine), total: written.total }
+      const expiresAtMillis = nowMillis + written.ttlMillis
+      return { _tag: "Placed", orderId, lines: decision.lines.map(modelLine), total: written.total, expiresAtMillis }
     }
-    case "Hold":
-      return { _tag: "Held", currency: decision.currency, lines: decision.lines.map(modelLine) }
+    case "Hold": {
+      const { currency, lines, reservationTtlSeconds } = decision
+      return { _tag: "Held", currency, lines: lines.map(modelLine), reservationTtlSeconds }
+    }
     case "Movement": {
       const written = planned.write.movements[decision.movement] ?? assert.fail("a movement without a write")
       assert.strictEqual(written, command)
@@ -90,17 +115,31 @@ const verdictOf = (planned: Plan, batch: ReadonlyArray<Command>, at: number, dec
       return sameAs(batch[decision.as], command)
     case "Answered":
       return answered(decision.outcome)
-    default:
-      return assert.fail(`the model knows no ${decision._tag}`)
+    case "Payment":
+      return changeOf(planned.write.payments[decision.payment], command)
+    case "Settlement":
+      return changeOf(planned.write.settlements[decision.settlement], command)
+    case "Shipment":
+      return changeOf(planned.write.shipments[decision.shipment], command)
+    case "Delivery":
+      return changeOf(planned.write.deliveries[decision.delivery], command)
+    case "Join":
+      return { _tag: "Joined" }
+    case "Offers":
+      assert.includeMembers([...planned.write.offers], [...decision.offers])
+      return { _tag: "Done" }
   }
 }
 
-type ToldByCommit = Extract<Outcome, { _tag: "Refused" }>["refusal"]
-type ToldByPlan = Extract<Verdict, { _tag: "Refused" }>["refusal"]
-const isToldByCommit = (refusal: ToldByCommit): refusal is Exclude<ToldByCommit, ToldByPlan> =>
-  refusal.code.startsWith("not_") && refusal.code !== "not_on_sale"
+const changeOf = <C extends Command & { readonly orderId: OrderId }>(
+  written: C | undefined,
+  command: Command | undefined,
+): PlanVerdict => {
+  assert.strictEqual<Command | undefined>(written, command)
+  return { _tag: "Change", orderId: written?.orderId ?? assert.fail("a change without a write") }
+}
 
-const sameAs = (first: Command | undefined, command: Command | undefined): Verdict => {
+const sameAs = (first: Command | undefined, command: Command | undefined): PlanVerdict => {
   if (first?._tag === "Reserve" && command?._tag === "Reserve" && keyName(first) === keyName(command)) {
     return first.fingerprint === command.fingerprint ? { _tag: "Repeated", id: first.orderId } : reused
   }
@@ -116,97 +155,15 @@ const sameAs = (first: Command | undefined, command: Command | undefined): Verdi
 const answered = (outcome: Outcome): Verdict => {
   switch (outcome._tag) {
     case "Repeated":
-      if ("paymentId" in outcome) return assert.fail("the model knows no payments")
+      if ("paymentId" in outcome) return assert.fail("only the commit knows the keys of payments")
       return { _tag: "Repeated", id: "orderId" in outcome ? outcome.orderId : outcome.movementId }
     case "Refused":
-      return isToldByCommit(outcome.refusal)
-        ? assert.fail("only the commit knows what may become of an order")
-        : { _tag: "Refused", refusal: outcome.refusal }
+      return refused(outcome.refusal)
     case "Superseded":
     case "Amended":
+    case "Done":
       return outcome
     default:
       return assert.fail(`answered ${outcome._tag} without a write`)
   }
-}
-
-/** The world as tables: shard 0 is its own, shard 1 has what the batch's orders hold elsewhere. */
-export const tablesOf = ({ batch, counted, world }: Scene): MemoryTables => {
-  const tables = new MemoryTables(2)
-  const past = { homeShard: here, total: 0, currency: "EUR", paidAtMillis: null } as const
-  const filled = tables.transact(() => {
-    tables.leases.put({ shard: 0, epoch: 1, batch: 0, owner: "" })
-    for (const product of productsOf(world).values()) {
-      const { available, mayHaveHolds: _, mayHaveWaiters: __, stocked, ...row } = product
-      tables.products.insert({ ...row, shard: 0 })
-      tables.stock.insert({ productId: product.productId, stocked, available })
-    }
-    const [anyProduct] = tables.products.all()
-    if (anyProduct === undefined) return
-    tables.products.insert({ ...anyProduct, productId: remoteProductId, shard: 1 })
-    for (const { isOver, lines, ...name } of world.orders) {
-      const expiresAtMillis = isOver ? nowMillis : nowMillis + 1
-      const paidAtMillis = name.status === "paid" ? 0 : null
-      const row = { ...name, ...past, createdAtMillis: 0, expiresAtMillis, paidAtMillis }
-      tables.orders.insert(row)
-      tables.orderKeys.insert(row)
-      for (const { productId, quantity, unitPrice } of lines) {
-        tables.orderLines.insert({ orderId: name.orderId, productId, quantity, unitPrice })
-      }
-    }
-    for (const row of world.movements) {
-      const what = { productId: anyProduct.productId, kind: "received", delta: 0, reason: null } as const
-      tables.movements.insert({ ...row, ...what, createdAtMillis: 0 })
-      tables.movementKeys.insert({ ...row, ...what, createdAtMillis: 0 })
-    }
-    for (const { isExpired, ...row } of world.holds) {
-      const expiresAtMillis = isExpired ? nowMillis : nowMillis + 1
-      tables.holds.insert({ ...row, shard: 0, kind: "order", currency: "EUR", expiresAtMillis })
-    }
-    for (const row of world.returns) {
-      const orderId = OrderId.make(row.returnId)
-      const name = { caller: callerId(9), key: row.returnId, fingerprint: "0".repeat(32), customerRef: null }
-      const times = { createdAtMillis: 0, expiresAtMillis: 1 }
-      tables.orders.insert({ ...past, ...name, ...times, orderId, status: "cancelled" })
-      tables.pendingReturns.insert({ ...row, orderId })
-    }
-    for (const cart of world.carts) tables.carts.insert({ ...cart, lines: [] })
-    for (const [productId, customer] of counted) {
-      tables.customerUnits.insert({ productId, customer, units: unitsHad(world, productId, customer) })
-    }
-    for (const command of batch) {
-      if (command._tag === "Reserve") insertHeldParts(tables, command)
-    }
-  })
-  Result.getOrThrow(filled)
-  return tables
-}
-
-/** Every hold that the order counts on, as its shard wrote it. */
-const insertHeldParts = (tables: MemoryTables, command: Reserve): void => {
-  const { caller, customer, held } = command
-  for (const { attempt, currency, fingerprint, key, lines, shard } of held) {
-    for (const line of lines) {
-      const row = {
-        ...line,
-        shard,
-        kind: "order" as const,
-        caller,
-        key,
-        fingerprint,
-        attempt,
-        customer,
-        currency,
-        expiresAtMillis: nowMillis + 1,
-      }
-      if (tables.holds.get(holdKey(shard, row, line.productId)) === undefined) tables.holds.insert(row)
-    }
-  }
-}
-
-/** What the plan's write leaves of the tables. */
-export const applyPlan = (tables: MemoryTables, planned: Plan): Applied => {
-  const write = { ...planned.write, shard: 0, epoch: 1, batch: 1, form: "plain", offerTtlMillis: 0 } as const
-  const applied = Result.getOrThrow(tables.transact(() => applyBatch(tables, write, nowMillis)))
-  return applied._tag === "Applied" ? applied : assert.fail("the write met a foreign lease")
 }

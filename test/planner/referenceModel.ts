@@ -7,6 +7,7 @@ import type {
   Cancel,
   Command,
   Expire,
+  HeldPart,
   Hold,
   Refund,
   Release,
@@ -14,96 +15,25 @@ import type {
   Restock,
   Return,
 } from "../../src/domain/commands.ts"
-import type { AttemptId, CallerId, OrderId, ProductId, Shard, StockMovementId } from "../../src/domain/ids.ts"
-import type { OrderStatus } from "../../src/domain/order.ts"
-import type { AmendRefusal, MovementRefusal, OrderRefusal } from "../../src/domain/refusals.ts"
-
-/** The shard whose world this is; every other is elsewhere. */
-export const here: Shard = 0
-
-export interface WorldProduct {
-  readonly productId: ProductId
-  readonly currency: string
-  name: string
-  price: number
-  limitPerCustomer: number | null
-  countsUnits: boolean
-  saleStartsAtMillis: number | null
-  paused: boolean
-  archived: boolean
-  version: number
-  stocked: number
-  available: number
-}
-
-/** An order whose home is here, with its lines wherever they belong. */
-export interface WorldOrder {
-  readonly caller: CallerId
-  readonly key: string
-  readonly fingerprint: string
-  readonly orderId: OrderId
-  readonly customerRef: string | null
-  readonly lines: ReadonlyArray<ModelLine & { readonly shard: Shard }>
-  status: OrderStatus
-  /** Whether its time was over when the batch began. */
-  readonly isOver: boolean
-}
-
-export interface WorldHold {
-  readonly caller: CallerId
-  readonly key: string
-  readonly fingerprint: string
-  readonly productId: ProductId
-  readonly customer: string
-  readonly quantity: number
-  readonly unitPrice: number
-  attempt: AttemptId
-  isExpired: boolean
-}
-
-export interface WorldReturn {
-  readonly returnId: string
-  readonly shard: Shard
-  readonly productId: ProductId
-  readonly customer: string
-  readonly quantity: number
-}
-
-export interface World {
-  readonly nowMillis: number
-  readonly products: Array<WorldProduct>
-  readonly orders: Array<WorldOrder>
-  readonly movements: Array<{ caller: CallerId; key: string; fingerprint: string; movementId: StockMovementId }>
-  holds: Array<WorldHold>
-  returns: Array<WorldReturn>
-  readonly carts: Array<{ readonly caller: CallerId; version: number }>
-  /** Units that came back and that nobody may count on yet. */
-  readonly withheld: Array<{ readonly productId: ProductId; readonly customer: string; readonly quantity: number }>
-}
-
-export interface ModelLine {
-  readonly productId: ProductId
-  readonly quantity: number
-  readonly unitPrice: number
-}
-
-export type Verdict =
-  | {
-      readonly _tag: "Placed"
-      readonly orderId: OrderId
-      readonly lines: ReadonlyArray<ModelLine>
-      readonly total: number
-    }
-  | { readonly _tag: "Held"; readonly currency: string; readonly lines: ReadonlyArray<ModelLine> }
-  | { readonly _tag: "Superseded" }
-  | { readonly _tag: "Repeated"; readonly id: OrderId | StockMovementId }
-  | { readonly _tag: "Moved"; readonly movementId: StockMovementId }
-  /** Whether the order really ends is in its row. */
-  | { readonly _tag: "Ending"; readonly orderId: OrderId }
-  | { readonly _tag: "Amended"; readonly version: number }
-  | { readonly _tag: "CartChanged" }
-  | { readonly _tag: "Refused"; readonly refusal: OrderRefusal | MovementRefusal | AmendRefusal }
-  | { readonly _tag: "Done" }
+import type { ProductId } from "../../src/domain/ids.ts"
+import type { OrderRefusal } from "../../src/domain/refusals.ts"
+import { deliver, extend, pay, ship } from "./referenceLives.ts"
+import { join, leave, offer } from "./referenceWaitingLists.ts"
+import {
+  customerOf,
+  here,
+  isOver,
+  type ModelLine,
+  orderOf,
+  productOf,
+  refused,
+  sameKey,
+  statusNow,
+  unitsHad,
+  type Verdict,
+  type World,
+  type WorldHold,
+} from "./referenceWorld.ts"
 
 /**
  * Decides one command and changes the world by it. With `withholdsGains`, what comes back is not given to anybody yet:
@@ -127,30 +57,26 @@ export const decideAlone = (world: World, command: Command, withholdsGains: bool
       return end(world, command, "expired", withholdsGains)
     case "Refund":
       return end(world, command, "refunded", withholdsGains)
+    case "Extend":
+      return extend(world, command)
+    case "Pay":
+      return pay(world, command)
+    case "Ship":
+      return ship(world, command)
+    case "Deliver":
+      return deliver(world, command)
+    case "Join":
+      return join(world, command)
+    case "Leave":
+      return leave(world, command)
+    case "Offer":
+      return offer(world, command)
+    case "Refresh":
+      return { _tag: "Done" }
     case "Amend":
       return amend(world, command)
-    default:
-      throw new Error(`the model knows no ${command._tag}`)
   }
 }
-
-/** Units a customer has: in live orders, under holds, and on their way back. */
-export const unitsHad = (world: World, productId: ProductId, customer: string): number => {
-  const ordered = world.orders.filter((order) => isLive(order) && customerOf(order) === customer)
-  const counted = [...world.holds, ...world.returns, ...world.withheld].filter((row) => row.customer === customer)
-  return [...ordered.flatMap((order) => order.lines), ...counted]
-    .filter((row) => row.productId === productId)
-    .reduce((sum, row) => sum + row.quantity, 0)
-}
-
-const isLive = (order: WorldOrder): boolean => order.status === "reserved" || order.status === "paid"
-const customerOf = ({ caller, customerRef }: WorldOrder): string =>
-  customerRef === null ? caller : `ref:${customerRef}`
-const refused = (refusal: OrderRefusal): Verdict => ({ _tag: "Refused", refusal })
-const productOf = (world: World, productId: ProductId): WorldProduct | undefined =>
-  world.products.find((product) => product.productId === productId)
-const sameKey = (one: { caller: string; key: string }, other: { caller: string; key: string }): boolean =>
-  one.caller === other.caller && one.key === other.key
 
 const reserve = (world: World, command: Reserve): Verdict => {
   const earlier = world.orders.find((order) => sameKey(order, command))
@@ -178,12 +104,41 @@ const reserve = (world: World, command: Reserve): Verdict => {
     if (cart?.version !== cartVersion) return { _tag: "CartChanged" }
     cart.version += 1
   }
+  const rows = command.held.flatMap((part) => rowsHeld(world, command, part))
+  const heldHere = command.held.filter((part) => part.shard === here)
+  if (rows.length < heldHere.reduce((count, part) => count + part.lines.length, 0)) return { _tag: "HoldMissing" }
+  world.holds = world.holds.filter((row) => !rows.includes(row))
   take(world, lines)
   const own = lines.map((line) => ({ ...line, shard: here }))
   const others = command.held.flatMap((part) => part.lines.map((line) => ({ ...line, shard: part.shard })))
   const name = { caller, key, fingerprint, orderId, customerRef }
-  world.orders.push({ ...name, lines: [...own, ...others], status: "reserved", isOver: false })
-  return { _tag: "Placed", orderId, lines, total }
+  const seconds = [shortestTtl(world, lines), ...command.held.map((part) => part.reservationTtlSeconds)]
+  const shortest = Math.min(...seconds.filter((ttl) => ttl !== null))
+  const ttlMillis = Number.isFinite(shortest) ? shortest * 1000 : command.reservationTtlMillis
+  const expiresAtMillis = world.nowMillis + ttlMillis
+  world.orders.push({ ...name, lines: [...own, ...others], status: "reserved", expiresAtMillis })
+  return { _tag: "Placed", orderId, lines, total, expiresAtMillis }
+}
+
+/** What an order has under a hold of this very shard, as it counts on it. */
+const rowsHeld = (world: World, { caller }: Reserve, part: HeldPart): ReadonlyArray<WorldHold> =>
+  part.shard !== here
+    ? []
+    : world.holds.filter(
+        (row) =>
+          sameKey(row, { caller, key: part.key }) &&
+          row.fingerprint === part.fingerprint &&
+          row.attempt === part.attempt &&
+          !row.isExpired &&
+          part.lines.some(
+            ({ productId, quantity, unitPrice }) =>
+              row.productId === productId && row.quantity === quantity && row.unitPrice === unitPrice,
+          ),
+      )
+
+const shortestTtl = (world: World, lines: ReadonlyArray<ModelLine>): number | null => {
+  const set = lines.flatMap(({ productId }) => productOf(world, productId)?.reservationTtlSeconds ?? [])
+  return set.length === 0 ? null : Math.min(...set)
 }
 
 const hold = (world: World, command: Hold): Verdict => {
@@ -202,12 +157,14 @@ const hold = (world: World, command: Hold): Verdict => {
     row.isExpired = false
   }
   const { attempt, caller, customer, fingerprint, key } = command
-  for (const line of fresh) world.holds.push({ ...line, caller, key, fingerprint, customer, attempt, isExpired: false })
+  const name = { kind: "order", caller, key, fingerprint, customer, attempt, isExpired: false } as const
+  for (const line of fresh) world.holds.push({ ...line, ...name })
   const lines = wanted.map((line) => rows.find((row) => row.productId === line.productId) ?? line)
   return {
     _tag: "Held",
     currency: currencyOf(world, command.lines),
     lines: lines.map(({ productId, quantity, unitPrice }) => ({ productId, quantity, unitPrice })),
+    reservationTtlSeconds: shortestTtl(world, wanted),
   }
 }
 
@@ -253,29 +210,41 @@ const restock = (world: World, command: Restock, withholdsGains: boolean): Verdi
 
 /**
  * A reservation is cancelled while its time runs and expires when it is over; a paid order is refunded, whoever asks;
- * each only with all of its lines.
+ * each only with all of its lines. What was paid goes back.
  */
 const end = (
   world: World,
-  { lines, orderId }: Cancel | Expire | Refund,
+  { _tag, lines, orderId }: Cancel | Expire | Refund,
   wanted: "cancelled" | "expired" | "refunded",
   withholdsGains: boolean,
 ): Verdict => {
-  const order = world.orders.find((row) => row.orderId === orderId)
-  if (order === undefined || order.lines.length !== lines.length) return { _tag: "Ending", orderId }
-  const canEnd =
-    order.status === "paid"
-      ? wanted !== "expired"
-      : order.status === "reserved" && wanted === (order.isOver ? "expired" : "cancelled")
-  if (!canEnd) return { _tag: "Ending", orderId }
-  order.status = order.status === "paid" ? "refunded" : wanted
+  const order = orderOf(world, orderId)
+  const isWhole = order !== undefined && order.lines.length === lines.length
+  const isReserved = order?.status === "reserved" && wanted === (isOver(world, order) ? "expired" : "cancelled")
+  const isPaid = order?.status === "paid" && wanted !== "expired"
+  if (!isWhole || !(isReserved || isPaid))
+    return _tag === "Expire" ? { _tag: "Done" } : whyNotEnded(world, orderId, _tag)
+  order.status = isPaid ? "refunded" : wanted
+  for (const payment of world.payments) {
+    if (!isPaid || payment.orderId !== orderId || payment.status !== "succeeded") continue
+    payment.status = payment.isExternal ? "refunded" : "refunding"
+  }
   for (const { productId, returnId, shard } of lines) {
     const quantity = order.lines.find((line) => line.productId === productId)?.quantity ?? 0
     const row = { productId, customer: customerOf(order), quantity }
     if (shard === here) putBack(world, row, withholdsGains)
     else world.returns.push({ ...row, returnId, shard })
   }
-  return { _tag: "Ending", orderId }
+  return { _tag: _tag === "Expire" ? "Done" : _tag === "Refund" ? "Refunded" : "Cancelled" }
+}
+
+const whyNotEnded = (world: World, orderId: Cancel["orderId"], asked: "Cancel" | "Refund"): Verdict => {
+  const status = statusNow(world, orderId)
+  if (asked === "Refund") {
+    return status === "refunded" ? { _tag: "AlreadyRefunded" } : refused({ code: "not_refundable", status })
+  }
+  const isOut = status === "cancelled" || status === "refunded"
+  return isOut ? { _tag: "AlreadyCancelled" } : refused({ code: "not_cancellable", status })
 }
 
 const amend = (world: World, { change, expectedVersion, productId }: Amend): Verdict => {

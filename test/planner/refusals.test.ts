@@ -21,8 +21,8 @@ import {
   type Wanted,
   rowsOf,
 } from "./cases.ts"
-import type { World, WorldProduct } from "./referenceModel.ts"
-import { fingerprint, nowMillis, productId } from "./worlds.ts"
+import type { World, WorldProduct } from "./referenceWorld.ts"
+import { fingerprint, nowMillis, productId } from "./names.ts"
 
 describe("what an order is refused for", () => {
   it("is the first in the written order: mended one by one, every refusal has its turn", () => {

@@ -6,6 +6,7 @@ import { PgClient } from "@effect/sql-pg"
 import { Context, Effect, Layer, Result } from "effect"
 import { randomUUID } from "node:crypto"
 import {
+  type AccountId,
   CallerId,
   MerchantId,
   type OrderId,
@@ -22,7 +23,10 @@ import type {
   OrderRow,
   PendingReturnRow,
   ProductRow,
+  PaymentRow,
+  ShipmentRow,
   StockRow,
+  WaiterRow,
 } from "../../src/inventory/memory/memoryRows.ts"
 import * as PostgresShardStore from "../../src/inventory/store/PostgresShardStore.ts"
 import { type CustomerUnits, ShardStore } from "../../src/inventory/store/ShardStore.ts"
@@ -37,6 +41,7 @@ export interface ProductToSell {
   readonly limitPerCustomer: number | null
   readonly countsUnits: boolean
   readonly stocked: number
+  readonly merchantId: MerchantId
 }
 
 /** Everything that one commit may change. */
@@ -53,12 +58,18 @@ export interface Rows {
   >
   readonly orderLines: ReadonlyArray<OrderLineRow>
   readonly holds: ReadonlyArray<
-    Pick<HoldRow, "shard" | "key" | "productId" | "attempt" | "customer" | "quantity" | "unitPrice">
+    Pick<HoldRow, "shard" | "key" | "productId" | "attempt" | "kind" | "customer" | "quantity" | "unitPrice">
   >
   readonly pendingReturns: ReadonlyArray<PendingReturnRow>
   readonly customerUnits: ReadonlyArray<CustomerUnits>
   readonly products: ReadonlyArray<Omit<ProductRow, "merchantId">>
   readonly carts: ReadonlyArray<CartRow>
+  readonly payments: ReadonlyArray<Omit<PaymentRow, "createdAtMillis" | "settledAtMillis"> & { isSettled: boolean }>
+  readonly shipments: ReadonlyArray<
+    Omit<ShipmentRow, "createdAtMillis" | "deliveredAtMillis"> & { readonly isDelivered: boolean }
+  >
+  /** The earliest first; `number` within its batch. */
+  readonly waitingList: ReadonlyArray<Omit<WaiterRow, "batch">>
 }
 
 const shards = 4
@@ -69,6 +80,8 @@ export class StoreUnderTest extends Context.Service<
     readonly first: Store
     readonly second: Store
     readonly createProduct: (product: ProductToSell) => Effect.Effect<void>
+    /** An account of this id, for what refers to accounts. */
+    readonly openAccount: (account: AccountId) => Effect.Effect<void>
     readonly payOrder: (orderId: OrderId) => Effect.Effect<void>
     /** An order as if it had been placed an hour earlier, so that its time is over. */
     readonly ageOrder: (orderId: OrderId) => Effect.Effect<void>
@@ -90,8 +103,9 @@ export class StoreUnderTest extends Context.Service<
       second: yield* writer,
       createProduct: (product) =>
         Effect.sync(() =>
-          database.createProduct({ ...product, ...plainProduct }, StockMovementId.make(randomUUID()), 0),
+          database.createProduct({ ...plainProduct, ...product }, StockMovementId.make(randomUUID()), 0),
         ),
+      openAccount: () => Effect.void,
       payOrder: (orderId) => Effect.sync(() => database.endOrder(orderId, "paid", [])),
       ageOrder: (orderId) =>
         Effect.sync(() => {
@@ -114,8 +128,8 @@ export class StoreUnderTest extends Context.Service<
           return { orderId, caller, customerRef, status, total, homeShard }
         }),
         orderLines: tables.orderLines.all(),
-        holds: tables.holds.all().map(({ attempt, customer, key, productId, quantity, shard, unitPrice }) => {
-          return { shard, key, productId, attempt, customer, quantity, unitPrice }
+        holds: tables.holds.all().map(({ attempt, customer, key, kind, productId, quantity, shard, unitPrice }) => {
+          return { shard, key, productId, attempt, kind, customer, quantity, unitPrice }
         }),
         pendingReturns: tables.pendingReturns.all(),
         customerUnits: tables.customerUnits.all(),
@@ -124,6 +138,24 @@ export class StoreUnderTest extends Context.Service<
           return product
         }),
         carts: tables.carts.all(),
+        payments: tables.payments.all().map((row) => {
+          const { amount, caller, currency, declineCode, fingerprint, key, method } = row
+          const { orderId, paymentId, reference, settledAtMillis, status } = row
+          const name = { paymentId, orderId, caller, key, fingerprint }
+          const money = { method, reference, amount, currency, status, declineCode }
+          return { ...name, ...money, isSettled: settledAtMillis !== null }
+        }),
+        shipments: tables.shipments.all().map((row) => {
+          const { carrier, deliveredAtMillis, merchantId: by, orderId, shipmentId, trackingNumber } = row
+          const isDelivered = deliveredAtMillis !== null
+          return { shipmentId, orderId, merchantId: by, carrier, trackingNumber, isDelivered }
+        }),
+        waitingList: tables.waitingList
+          .all()
+          .toSorted((left, right) => left.batch - right.batch || left.number - right.number)
+          .map(({ accountId, number, offerId, productId, quantity, shard }) => {
+            return { accountId, number, offerId, productId, quantity, shard }
+          }),
       })),
     })
   })
@@ -133,27 +165,30 @@ export class StoreUnderTest extends Context.Service<
     Effect.gen(function* () {
       const sql = yield* PgClient.PgClient
       yield* sql`insert into shard_leases (shard) select generate_series(0, ${shards} - 1) on conflict do nothing`
-      yield* sql`insert into merchants (id, name, status, approved_at)
-        values (${merchantId}, 'a merchant', 'approved', now() + interval '1 second') on conflict do nothing`
+      const openMerchant = (id: MerchantId) => sql`insert into merchants (id, name, status, approved_at)
+        values (${id}, 'a merchant', 'approved', now() + interval '1 second') on conflict do nothing`
+      const openAccount = (id: string) => sql`insert into accounts (id, email, name, password_hash)
+        values (${id}, ${`${id}@example.com`}, 'A buyer', '$argon2id$') on conflict (id) do nothing`
       const writer = Effect.map(Layer.build(Layer.fresh(PostgresShardStore.layer)), (context) =>
         Context.get(context, ShardStore),
       )
       return StoreUnderTest.of({
         first: yield* writer,
         second: yield* writer,
-        createProduct: ({ countsUnits, limitPerCustomer, price, productId, shard, stocked }) =>
-          sql`with product as (
+        createProduct: ({ countsUnits, limitPerCustomer, merchantId: of, price, productId, shard, stocked }) =>
+          Effect.andThen(
+            openMerchant(of),
+            sql`with product as (
               insert into products (id, merchant_id, shard, name, price, currency, limit_per_customer, counts_units, created_at, updated_at)
-              values (${productId}, ${merchantId}, ${shard}, 'a product', ${price}, 'EUR', ${limitPerCustomer}, ${countsUnits}, now(), now())
+              values (${productId}, ${of}, ${shard}, 'a product', ${price}, 'EUR', ${limitPerCustomer}, ${countsUnits}, now(), now())
               returning id
             ), stock as (
               insert into stock (product_id, stocked, available) select id, ${stocked}::integer, ${stocked}::integer from product
             )
             insert into stock_movements (id, product_id, caller, key, fingerprint, kind, delta, created_at)
-            values (${randomUUID()}, ${productId}, ${productId}, 'created', decode(repeat('00', 16), 'hex'), 'received', ${stocked}, now())`.pipe(
-            Effect.asVoid,
-            Effect.orDie,
-          ),
+            values (${randomUUID()}, ${productId}, ${productId}, 'created', decode(repeat('00', 16), 'hex'), 'received', ${stocked}, now())`,
+          ).pipe(Effect.asVoid, Effect.orDie),
+        openAccount: (account) => openAccount(account).pipe(Effect.asVoid, Effect.orDie),
         payOrder: (orderId) =>
           sql`update orders set status = 'paid', paid_at = now() where id = ${orderId}`.pipe(
             Effect.asVoid,
@@ -164,8 +199,7 @@ export class StoreUnderTest extends Context.Service<
             where id = ${orderId}`.pipe(Effect.asVoid, Effect.orDie),
         fillCart: (caller, lines) =>
           Effect.gen(function* () {
-            yield* sql`insert into accounts (id, email, name, password_hash)
-              values (${caller}, ${`${caller}@example.com`}, 'A buyer', '$argon2id$') on conflict (id) do nothing`
+            yield* openAccount(caller)
             const [cart] = yield* sql<{ version: number }>`insert into carts (account_id, updated_at)
               values (${caller}, now()) on conflict (account_id) do update set version = carts.version + 1
               returning version::float8 as version`
@@ -189,7 +223,7 @@ export class StoreUnderTest extends Context.Service<
           orderLines: sql<OrderLineRow>`select order_id as "orderId", product_id as "productId", quantity, unit_price::float8 as "unitPrice" from order_lines`,
           holds: sql<
             Rows["holds"][number]
-          >`select shard, key, product_id as "productId", attempt, customer, quantity, unit_price::float8 as "unitPrice" from holds`,
+          >`select shard, key, product_id as "productId", attempt, kind, customer, quantity, unit_price::float8 as "unitPrice" from holds`,
           pendingReturns: sql<PendingReturnRow>`select id as "returnId", shard, product_id as "productId", order_id as "orderId", customer, quantity from pending_returns`,
           customerUnits: sql<CustomerUnits>`select product_id as "productId", customer, units from customer_units`,
           products: sql<
@@ -200,6 +234,18 @@ export class StoreUnderTest extends Context.Service<
           carts: sql<CartRow>`select account_id as caller, version::float8 as version, (
             select coalesce(json_agg(json_build_object('productId', product_id, 'quantity', quantity) order by product_id), '[]'::json)
             from cart_lines l where l.account_id = c.account_id) as lines from carts c`,
+          payments: sql<
+            Rows["payments"][number]
+          >`select id as "paymentId", order_id as "orderId", caller, key, encode(fingerprint, 'hex') as fingerprint, method, reference,
+            amount::float8 as amount, currency, status, decline_code as "declineCode", settled_at is not null as "isSettled" from payments`,
+          shipments: sql<
+            Rows["shipments"][number]
+          >`select id as "shipmentId", order_id as "orderId", merchant_id as "merchantId", carrier, tracking_number as "trackingNumber",
+            delivered_at is not null as "isDelivered" from shipments`,
+          waitingList: sql<
+            Rows["waitingList"][number]
+          >`select id as "offerId", product_id as "productId", account_id as "accountId", shard, quantity, number from waiting_list
+            order by batch, waiting_list.number`,
         }).pipe(sql.withTransaction, Effect.orDie),
       })
     }),
@@ -209,12 +255,11 @@ export class StoreUnderTest extends Context.Service<
 }
 
 const hourMillis = 3_600_000
-const merchantId = MerchantId.make("00000000-0000-7000-8000-00000000ab1e")
+export const merchantId = MerchantId.make("00000000-0000-7000-8000-00000000ab1e")
 /** Whose orders are for customers of its own, by their references. */
 export const channel = CallerId.make(merchantId)
 
 const plainProduct = {
-  merchantId,
   name: "a product",
   currency: "EUR",
   saleStartsAtMillis: null,

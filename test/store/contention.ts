@@ -26,6 +26,12 @@ export const lockCart = (caller: CallerId, strength: "update" | "key share") =>
 export const lockStock = ({ productId }: ProductToSell) =>
   openTransaction(`select from stock where product_id = '${productId}' for update`)
 
+/** Keeps an order from changing, while others may still refer to it. */
+export const lockOrder = (orderId: OrderId) =>
+  openTransaction(`select from orders where id = '${orderId}' for no key update`)
+export const lockHolds = ({ productId }: ProductToSell) =>
+  openTransaction(`select from holds where product_id = '${productId}' for update`)
+
 const waiting = Effect.fnUntraced(function* (count: number, areWriters: boolean) {
   const sql = yield* PgClient.PgClient
   for (let look = 0; look < looksMax; look++) {
@@ -44,11 +50,20 @@ export const waitingOthers = (count: number) => waiting(count, false)
 /** Comes back once the order's time is over by PostgreSQL's clock. */
 export const untilOver = Effect.fnUntraced(function* (orderId: OrderId) {
   const sql = yield* PgClient.PgClient
+  yield* untilFound(sql`select from orders where id = ${orderId}::uuid and expires_at <= clock_timestamp()`)
+})
+
+/** The same of a hold of this product. */
+export const untilHoldsAreOver = Effect.fnUntraced(function* ({ productId }: ProductToSell) {
+  const sql = yield* PgClient.PgClient
+  yield* untilFound(sql`select from holds where product_id = ${productId}::uuid and expires_at <= clock_timestamp()`)
+})
+
+const untilFound = Effect.fnUntraced(function* <E>(found: Effect.Effect<ReadonlyArray<unknown>, E>) {
   for (let look = 0; look < looksMax; look++) {
-    const rows = yield* sql`select from orders where id = ${orderId}::uuid and expires_at <= clock_timestamp()`
-    if (rows.length > 0) return
+    if ((yield* found).length > 0) return
   }
-  return assert.fail("the order's time was never over")
+  return assert.fail("its time was never over")
 })
 
 export const terminate = Effect.fnUntraced(function* (pids: ReadonlyArray<number>) {

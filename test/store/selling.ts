@@ -27,7 +27,7 @@ import {
   type OrderWrite,
 } from "../../src/domain/batch.ts"
 import { type Applied, type Lease, nothingAsked, type StoreUnreachable } from "../../src/inventory/store/ShardStore.ts"
-import { channel, type ProductToSell, type Rows, type Store, StoreUnderTest } from "./StoreUnderTest.ts"
+import { channel, merchantId, type ProductToSell, type Rows, type Store, StoreUnderTest } from "./StoreUnderTest.ts"
 
 /** Two accounts that buy for themselves. */
 export const ann = CallerId.make("00000000-0000-7000-8000-00000000a001")
@@ -48,6 +48,7 @@ export const sell = Effect.fnUntraced(function* (
     limitPerCustomer: null,
     countsUnits: (options.limitPerCustomer ?? null) !== null,
     stocked: 3,
+    merchantId,
     ...options,
   }
   yield* createProduct(product)

@@ -9,6 +9,7 @@ import type { Shard } from "../../src/domain/ids.ts"
 import * as ShardActor from "../../src/inventory/shard/ShardActor.ts"
 import { ShardStore } from "../../src/inventory/store/ShardStore.ts"
 import { isViolated, verify } from "../../src/verification/verify.ts"
+import { makeLives } from "./worldOfLives.ts"
 import { hold, makeMerchant, makeProduct, makeShards, newAttempt, reserve, restock } from "../inventory/fixtures.ts"
 
 const startActor = Effect.fnUntraced(function* (shard: Shard) {
@@ -41,7 +42,8 @@ const fillCart = Effect.fnUntraced(function* (productId: string) {
 
 /**
  * Products: `plain` and `unsold` in shard 0, `limited` in shard 1; orders: `single`, `other`, `cancelled` and `expired`
- * of shard 0, `both`. `unsold` was edited, and is in somebody's cart.
+ * of shard 0, `both`. `unsold` was edited, and is in somebody's cart. Beside them the orders and waiters of `makeLives`,
+ * with products of their own.
  */
 export const makeWorld = Effect.gen(function* () {
   const sql = yield* PgClient.PgClient
@@ -79,9 +81,12 @@ export const makeWorld = Effect.gen(function* () {
   yield* atZero({ _tag: "Expire", orderId: expired.orderId, lines: plainLine() })
   yield* atZero({ _tag: "Amend", productId: unsold, expectedVersion: 1, change: { name: "Edited" } })
   yield* fillCart(unsold)
-  const orders = { single, other, both, cancelled, expired }
-  return { plain, unsold, limited, ...Record.map(orders, (order) => order.orderId) }
+  const { merchant: seller, orders: lives, waiters } = yield* makeLives(atZero, atOne)
+  const orders = { single, other, both, cancelled, expired, ...lives }
+  return { plain, unsold, limited, seller, ...waiters, ...Record.map(orders, (order) => order.orderId) }
 })
+
+export type WorldValues = Effect.Success<typeof makeWorld>
 
 /** The order over two shards is cancelled: its own line is back, the other one's units are on their way. */
 export const cancelBoth = Effect.fnUntraced(function* (world: {

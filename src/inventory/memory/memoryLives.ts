@@ -49,8 +49,9 @@ export const changePayments = (
     ...write.settlements.flatMap((command) => settle(progress, command) ?? []),
   ]) {
     tell(payment)
-    changed.push(payment)
-    if (payment.status === "succeeded") events.push({ type: "order.paid", orderId: payment.orderId })
+    const { paymentId, status } = payment
+    changed.push({ paymentId, status })
+    if (status === "succeeded") events.push({ type: "order.paid", orderId: payment.orderId })
   }
   return { events, changed }
 }

@@ -7,7 +7,7 @@ import type { OrderId, ProductId, Shard } from "../../domain/ids.ts"
 import { isLive, type OrderStatus } from "../../domain/order.ts"
 import { customerOf, type OrderRow, type WaiterRow } from "./memoryRows.ts"
 import { lineKey, type MemoryTables } from "./memoryTables.ts"
-import type { ProductState } from "../../domain/batch.ts"
+import type { ProductState, Waiter } from "../../domain/batch.ts"
 import type { CustomerUnits, EndableOrder, FactsRead, FactsRequest, Lease } from "../store/ShardStore.ts"
 
 export const readProducts = (
@@ -62,7 +62,7 @@ export const readWaiters = (
   shard: Shard,
   productIds: ReadonlyArray<ProductId>,
   sizeMax: number,
-): ReadonlyArray<WaiterRow> =>
+): ReadonlyArray<Waiter & { readonly productId: ProductId }> =>
   productIds.flatMap((productId) => {
     const available = tables.stock.get(productId)?.available ?? 0
     return tables.waitingList
@@ -70,6 +70,7 @@ export const readWaiters = (
       .filter((row) => row.shard === shard && row.productId === productId && row.quantity <= available)
       .toSorted(inOrder)
       .slice(0, sizeMax)
+      .map(({ accountId, offerId, quantity }) => ({ accountId, offerId, productId, quantity }))
   })
 
 /** Every product here has a merchant who sells. */

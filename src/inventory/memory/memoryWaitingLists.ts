@@ -35,7 +35,7 @@ export const changeWaitingLists = (
 const makeOffer = ({ atMillis, available, tables, units, write }: Progress, offer: OfferWrite): boolean => {
   const { accountId, currency, offerId, productId, quantity, unitPrice, unitsBefore } = offer
   const place = tables.waitingList.get(unitsName(productId, accountId))
-  if (place?.offerId !== offerId || place.quantity !== quantity) return false
+  if (place?.offerId !== offerId || place.quantity !== quantity || place.shard !== write.shard) return false
   tables.waitingList.remove(place)
   tables.holds.insert({
     ...offerHold(offerId, accountId),

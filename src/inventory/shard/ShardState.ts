@@ -16,6 +16,11 @@ export class ShardState {
   readonly units = new Map<string, number>()
   /** Products of which there may be units that somebody waits for: to be offered before anybody else takes them. */
   readonly toOffer = new Set<ProductId>()
+  /**
+   * Products whose offers the database refuses for a reason of their own. Nobody else's order waits for such an offer any
+   * more; the sweeper goes on trying, and the first that is made ends it. Not part of the cache, so it outlives it.
+   */
+  readonly #refusedOffers = new Set<ProductId>()
 
   clear(): void {
     this.products.clear()
@@ -28,6 +33,23 @@ export class ShardState {
       const { available, mayHaveWaiters, productId } = product
       this.products.set(productId, product)
       if (mayHaveWaiters && available > 0) this.toOffer.add(productId)
+    }
+  }
+
+  /** Whether a product is to be offered before anybody else takes of it. */
+  isToOffer(productId: ProductId): boolean {
+    return this.toOffer.has(productId) && !this.#refusedOffers.has(productId)
+  }
+
+  refuseOffers(productId: ProductId): void {
+    this.#refusedOffers.add(productId)
+  }
+
+  /** What was offered to all who wait for it is not looked at again before more comes back. */
+  forgetOffered(offered: ReadonlyMap<ProductId, { readonly mayGoOn: boolean }>): void {
+    for (const [productId, { mayGoOn }] of offered) {
+      if (!mayGoOn) this.toOffer.delete(productId)
+      this.#refusedOffers.delete(productId)
     }
   }
 
@@ -60,7 +82,8 @@ export class ShardState {
       if (product === undefined) continue
       if (asPlanned && planned !== undefined && planned !== available) this.forget([productId])
       else this.products.set(productId, { ...product, stocked, available })
-      if (product.mayHaveWaiters && available > product.available) this.toOffer.add(productId)
+      // What may have come back is not in what was expected. More than before was no measure: orders took some as well.
+      if (product.mayHaveWaiters && available > 0 && planned === undefined) this.toOffer.add(productId)
     }
     this.rememberUnits(applied.units)
   }
@@ -87,11 +110,12 @@ export class ShardState {
   trim(): void {
     trimTo(this.products, shardProductsMax)
     for (const productId of this.toOffer) if (!this.products.has(productId)) this.toOffer.delete(productId)
+    trimTo(this.#refusedOffers, shardProductsMax)
     trimTo(this.units, shardCustomersMax)
   }
 }
 
-const trimTo = <Key, Value>(map: Map<Key, Value>, sizeMax: number): void => {
+const trimTo = <Key>(map: Map<Key, unknown> | Set<Key>, sizeMax: number): void => {
   if (map.size <= sizeMax) return
   let excess = map.size - sizeMax
   for (const key of map.keys()) {

@@ -42,7 +42,7 @@ export const runBatch = Effect.fnUntraced(function* (run: Run): Effect.fn.Return
     if (decision._tag === "Offers") return [{ entry, answer: { _tag: "Done" } as const }]
     return decision._tag === "Answered" ? [{ entry, answer: decision.outcome }] : []
   })
-  forgetOffered(run, planned)
+  run.state.forgetOffered(planned.offered)
   refresh(run, covered)
   return { answers, again: [rest], lease: null, dropsState: false, isFenced: false }
 })
@@ -52,11 +52,6 @@ const refresh = ({ state }: Run, covered: ReadonlyArray<Entry>): void => {
   for (const { command } of covered) if (command._tag === "Refresh") state.forgetMerchant(command.merchantId)
 }
 
-/** What was offered to all who wait for it is not looked at again before more comes back. */
-const forgetOffered = ({ state }: Run, { offered }: Plan): void => {
-  for (const [productId, { mayGoOn }] of offered) if (!mayGoOn) state.toOffer.delete(productId)
-}
-
 /**
  * Who waits for what this batch brought back comes first in the next: the offers to make before anything else. What was
  * to be offered before and could not be, since its sale has not begun, is looked at whenever somebody asks for it.
@@ -64,7 +59,9 @@ const forgetOffered = ({ state }: Run, { offered }: Plan): void => {
 const offersNext = (run: Run, planned: Plan, toOfferBefore: ReadonlySet<ProductId>): ReadonlyArray<Entry> => {
   const isDue = (productId: ProductId): boolean =>
     !toOfferBefore.has(productId) || planned.offered.get(productId)?.mayGoOn === true
-  return [...run.state.toOffer].filter(isDue).map(offerEntry)
+  return [...run.state.toOffer]
+    .filter((productId) => run.state.isToOffer(productId) && isDue(productId))
+    .map(offerEntry)
 }
 
 /** Nothing happened to these: their callers may try again. */
@@ -101,7 +98,7 @@ const commit = Effect.fnUntraced(function* (
   if (settled._tag === "Fenced") return gaveUp(run.entries, { isFenced: true })
   if (settled._tag === "Rejected") {
     const lease = { epoch, batch: settled.numberUsed ? batch : batch - 1 }
-    return rejected(settled, covered, rest, lease)
+    return yield* rejected(run, settled, covered, rest, lease)
   }
   return yield* applied(run, planned, settled, covered, rest, { epoch, batch })
 })
@@ -111,26 +108,35 @@ const uniqueViolation = "23505"
 const isOneCommandsFault = (sqlState: string): boolean => /^(22|23|42|54|XX)/.test(sqlState)
 
 /** A batch that fails for a reason of its own is halved until the culprit stands alone; all others go through. */
-const rejected = (
+const rejected = Effect.fnUntraced(function* (
+  { shard, state }: Run,
   { message, sqlState }: Extract<Settled, { _tag: "Rejected" }>,
   covered: ReadonlyArray<Entry>,
   rest: ReadonlyArray<Entry>,
   lease: Lease,
-): Ending => {
+): Effect.fn.Return<Ending> {
   if (!isOneCommandsFault(sqlState)) return gaveUp(covered, { again: [rest], lease })
   const ending = { answers: [], lease, dropsState: true, isFenced: false }
   const [entry] = covered
   if (entry !== undefined && covered.length === 1) {
-    if (entry.isSuspect) {
-      const reason = `${sqlState}: ${message}`
-      return { ...ending, answers: [{ entry, answer: new CommandFailed({ reason }) }], again: [rest] }
+    if (!entry.isSuspect) {
+      entry.isSuspect = true
+      return { ...ending, again: [covered, rest] }
     }
-    entry.isSuspect = true
-    return { ...ending, again: [covered, rest] }
+    const reason = `${sqlState}: ${message}`
+    if (entry.command._tag === "Offer") {
+      // Nobody may be there to be told, and nobody else may have to wait for it.
+      const { productId } = entry.command
+      state.refuseOffers(productId)
+      yield* Effect.logError("A product cannot be offered to those who wait for it").pipe(
+        Effect.annotateLogs({ shard, productId, cause: reason }),
+      )
+    }
+    return { ...ending, answers: [{ entry, answer: new CommandFailed({ reason }) }], again: [rest] }
   }
   const half = Math.ceil(covered.length / 2)
   return { ...ending, again: [covered.slice(0, half), covered.slice(half), rest] }
-}
+})
 
 const applied = Effect.fnUntraced(function* (
   run: Run,
@@ -159,7 +165,7 @@ const applied = Effect.fnUntraced(function* (
   }
   const { amendments, holds, joins, offers } = planned.write
   // Before what came back is noted: a batch may bring back what it has offered all of.
-  forgetOffered(run, planned)
+  run.state.forgetOffered(planned.offered)
   const toOfferBefore = new Set(run.state.toOffer)
   run.state.apply(result, planned.expected, !isSurprise)
   run.state.markWaiting(joins.map((join) => join.productId))

@@ -84,14 +84,14 @@ export interface Draft {
   readonly available: Map<ProductId, number>
   readonly stocked: Map<ProductId, number>
   readonly units: Map<string, number>
-  /** Units that holds of this batch take. */
+  /** Units that holds of this batch take, less those that orders of this batch sell of them. */
   readonly heldUnits: Map<ProductId, number>
   /** Products that this batch gives units back to, whose gain is not known before the commit. */
   readonly gains: Set<ProductId>
   /** Keys that take effect in this batch, with the position of their command. */
   readonly orderKeys: Map<string, number>
   readonly movementKeys: Map<string, number>
-  /** Holds that this batch makes, extends or releases: each only once a batch. */
+  /** Holds that this batch makes, extends, releases or sells: each once, since its statement knows no order. */
   readonly holdNames: Set<string>
   /** Callers whose cart this batch sells. */
   readonly carts: Set<CallerId>

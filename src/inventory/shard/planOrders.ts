@@ -29,6 +29,9 @@ export const decideReserve = (draft: Draft, command: Reserve, at: number): Decis
   const same = draft.orderKeys.get(name)
   if (same !== undefined) return { _tag: "Same", as: same }
   if (command.cartVersion !== null && draft.carts.has(command.caller)) return later
+  const { caller } = command
+  const holds = command.held.map(({ fingerprint, key }) => holdName({ caller, fingerprint, key }))
+  if (holds.some((hold) => draft.holdNames.has(hold))) return later
 
   const sale = openSale(draft, command.lines, command.held)
   if (sale === later) return later
@@ -44,7 +47,12 @@ export const decideReserve = (draft: Draft, command: Reserve, at: number): Decis
   if (obstacle !== null) return refuse(obstacle)
 
   draft.orderKeys.set(name, at)
-  if (command.cartVersion !== null) draft.carts.add(command.caller)
+  for (const hold of holds) draft.holdNames.add(hold)
+  for (const part of command.held) {
+    // What an offer held is sold now, and comes back to nobody.
+    if (part.shard === draft.shard) for (const line of part.lines) addHeldUnits(draft, line.productId, -line.quantity)
+  }
+  if (command.cartVersion !== null) draft.carts.add(caller)
   const ttlMillis = ttlOf(command, lines)
   draft.orders.push({ command, lines: linesWrite(draft, lines, command.customer), currency, total, ttlMillis })
   return { _tag: "Order", order: draft.orders.length - 1, lines: lines.map(soldLine) }
@@ -71,9 +79,7 @@ export const decideHold = (draft: Draft, command: Hold): Decision | typeof later
   if (obstacle !== null) return refuse(obstacle)
 
   draft.holdNames.add(name)
-  for (const { productId, quantity } of missing) {
-    draft.heldUnits.set(productId, (draft.heldUnits.get(productId) ?? 0) + quantity)
-  }
+  for (const { productId, quantity } of missing) addHeldUnits(draft, productId, quantity)
   if (missing.length > 0) {
     draft.holds.push({ command, lines: linesWrite(draft, missing, command.customer), currency: sale.currency })
   }
@@ -178,6 +184,10 @@ const takeUnits = (
 export const customerUnits = (draft: Draft, productId: ProductId, customer: string): number => {
   const name = unitsName(productId, customer)
   return draft.units.get(name) ?? draft.facts.units.get(name) ?? 0
+}
+
+export const addHeldUnits = (draft: Draft, productId: ProductId, units: number): void => {
+  draft.heldUnits.set(productId, (draft.heldUnits.get(productId) ?? 0) + units)
 }
 
 const unitsUnderHolds = (draft: Draft, productId: ProductId): number =>

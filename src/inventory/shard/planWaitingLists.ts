@@ -9,7 +9,7 @@ import { type Join, type Leave, type Offer, unitsName } from "../../domain/comma
 import type { ProductState } from "../../domain/batch.ts"
 import type { JoinRefusal } from "../../domain/refusals.ts"
 import { type Decision, type Draft, later } from "./draft.ts"
-import { customerUnits } from "./planOrders.ts"
+import { addHeldUnits, customerUnits } from "./planOrders.ts"
 
 export const decideJoin = (draft: Draft, command: Join): Decision | typeof later => {
   const { accountId, productId, quantity } = command
@@ -42,10 +42,11 @@ export const decideLeave = (draft: Draft, command: Leave): Decision | typeof lat
 
 export const decideOffer = (draft: Draft, { productId }: Offer): Decision | typeof later => {
   const product = draft.products.get(productId)
-  if (product === undefined || draft.offered.has(productId)) return offers([])
+  if (product === undefined) return offers([])
   const isChanging =
     draft.amended.has(productId) || draft.gains.has(productId) || draft.refreshed.has(product.merchantId)
   if (isChanging || draft.joined.has(productId)) return later
+  if (draft.offered.has(productId)) return offers([])
   if (!isOffered(product)) {
     draft.offered.set(productId, { mayGoOn: false })
     return offers([])
@@ -68,7 +69,7 @@ export const decideOffer = (draft: Draft, { productId }: Offer): Decision | type
       continue
     }
     draft.available.set(productId, available - quantity)
-    draft.heldUnits.set(productId, (draft.heldUnits.get(productId) ?? 0) + quantity)
+    addHeldUnits(draft, productId, quantity)
     const name = unitsName(productId, accountId)
     const unitsBefore = product.countsUnits ? (draft.facts.units.get(name) ?? 0) : null
     if (product.countsUnits) draft.units.set(name, had + quantity)

@@ -8,7 +8,7 @@
  */
 import { Effect } from "effect"
 import type { Waiter } from "../../domain/batch.ts"
-import { offersMax } from "../../domain/bounds.ts"
+import { offeredProductsMax, offersMax } from "../../domain/bounds.ts"
 import { type Command, type Customer, holdName, keyName, unitsName } from "../../domain/commands.ts"
 import type { ProductId, Shard } from "../../domain/ids.ts"
 import {
@@ -49,7 +49,7 @@ export const prepare = Effect.fnUntraced(function* (run: Run): Effect.fn.Return<
     run.entries.map((entry) => entry.command),
   )
   const entries = state.toOffer.size === 0 ? run.entries : [...offersBefore(run), ...run.entries]
-  const commands = entries.map((entry) => entry.command)
+  const commands = withinOffers(entries.map((entry) => entry.command))
   const waiters = yield* loadWaiters(run, commands)
   yield* loadUnits(run, commands, waiters)
   const holds = commands.filter((command) => command._tag === "Hold")
@@ -74,11 +74,30 @@ export const prepare = Effect.fnUntraced(function* (run: Run): Effect.fn.Return<
   return { entries, planned: plan(shard, state.products, facts, commands, nowMillis), lease }
 })
 
-/** Offers of what this batch asks for, where somebody waits who may want no more than there is. */
-const offersBefore = ({ entries, state }: Run): ReadonlyArray<Entry> =>
-  productsOf(entries.map((entry) => entry.command))
-    .filter((productId) => state.toOffer.has(productId))
+/**
+ * Offers of what this batch asks for, where somebody waits who may want no more than there is. None where the batch
+ * begins with one itself, so that an offer that the database refuses is found alone in the end.
+ */
+const offersBefore = ({ entries, state }: Run): ReadonlyArray<Entry> => {
+  const offered = new Set<ProductId>()
+  for (const { command } of entries) {
+    if (command._tag !== "Offer") break
+    offered.add(command.productId)
+  }
+  return productsOf(entries.map((entry) => entry.command))
+    .filter((productId) => state.isToOffer(productId) && !offered.has(productId))
     .map(offerEntry)
+}
+
+/** The commands before the first that offers one product more than a batch does; the others are left to the next. */
+const withinOffers = (commands: ReadonlyArray<Command>): ReadonlyArray<Command> => {
+  const offered = new Set<ProductId>()
+  const end = commands.findIndex((command) => {
+    if (command._tag === "Offer") offered.add(command.productId)
+    return offered.size > offeredProductsMax
+  })
+  return end === -1 ? commands : commands.slice(0, end)
+}
 
 const loadWaiters = Effect.fnUntraced(function* ({ shard, state, store }: Run, commands: ReadonlyArray<Command>) {
   const waiters = new Map<ProductId, Array<Waiter>>()

@@ -2,6 +2,9 @@
  * The parts of a batch's statement that pay orders and ship them. Must stay true: each change starts from the status
  * that it takes, by PostgreSQL's clock under the lease; an order is paid by one payment at most; whoever paid for an
  * order that is gone gets the money back.
+ *
+ * Tried and lost: EXISTS for what an order has already. PostgreSQL may answer it for all orders at once, and then reads
+ * every payment there is; a scalar subquery is asked for each order of the batch.
  */
 import type { BatchWrite } from "../../domain/batch.ts"
 import { type Extend, keyName } from "../../domain/commands.ts"
@@ -23,7 +26,7 @@ export const payments = (parameters: SqlParameters, { payments: wanted }: BatchW
   return [
     `payable as materialized (
   select w.id, w.order_id, w.caller, w.key, w.fingerprint, w.method, w.reference, w.extension * interval '1 millisecond' as extension,
-    o.total, o.currency, exists (select from payments p where p.order_id = o.id) as is_again
+    o.total, o.currency, (select true from payments p where p.order_id = o.id limit 1) is not null as is_again
   from lease
   cross join unnest(${parameters.uuids(rows.map((row) => row.paymentId))}, ${parameters.uuids(rows.map((row) => row.orderId))},
     ${parameters.uuids(rows.map((row) => row.caller))}, ${parameters.texts(rows.map((row) => row.key))},
@@ -32,7 +35,7 @@ export const payments = (parameters: SqlParameters, { payments: wanted }: BatchW
     as w (id, order_id, caller, key, fingerprint, method, reference, extension)
   join orders o on o.id = w.order_id
   where o.home_shard = lease.shard and o.status = 'reserved' and o.expires_at > lease.at
-    and not exists (select from payments p where p.order_id = o.id and p.status in ('processing', 'succeeded'))
+    and (select true from payments p where p.order_id = o.id and p.status in ('processing', 'succeeded')) is null
 )`,
     `begun as (
   insert into payments (id, order_id, caller, key, fingerprint, method, reference, amount, currency, status, created_at, settled_at)
@@ -100,8 +103,8 @@ export const shipments = (parameters: SqlParameters, { shipments: wanted }: Batc
     ${parameters.texts(wanted.map((row) => row.trackingNumber))}) as w (id, order_id, merchant_id, carrier, tracking_number)
   join orders o on o.id = w.order_id
   where o.home_shard = lease.shard and o.status in ('paid', 'partiallyShipped')
-    and exists (select from order_lines l join products p on p.id = l.product_id where l.order_id = o.id and p.merchant_id = w.merchant_id)
-    and not exists (select from shipments s where s.order_id = o.id and s.merchant_id = w.merchant_id)
+    and (select true from order_lines l join products p on p.id = l.product_id where l.order_id = o.id and p.merchant_id = w.merchant_id limit 1)
+    and (select true from shipments s where s.order_id = o.id and s.merchant_id = w.merchant_id) is null
 )`,
   `sent as (
   insert into shipments (id, order_id, merchant_id, carrier, tracking_number, created_at)

@@ -37,7 +37,11 @@ from shard_leases l left join batches b on b.shard = l.shard and b.batch = ${par
 where l.shard = ${parameters.add(PgTypes.int2(shard))}`,
   )
 
-/** A merchant who is not approved sells nothing, so its products count as paused. */
+/**
+ * A merchant who is not approved sells nothing, so its products count as paused. What there is of holds and waiters is
+ * asked for each product, of a waiting list the first place: as EXISTS, or without an order, PostgreSQL read through all
+ * waiting lists where a few products had most of them.
+ */
 export const products = (shard: Shard, productIds: ReadonlyArray<ProductId>): Statement =>
   statement(
     (
@@ -46,8 +50,8 @@ export const products = (shard: Shard, productIds: ReadonlyArray<ProductId>): St
   p.limit_per_customer as "limitPerCustomer", p.counts_units as "countsUnits", (extract(epoch from p.sale_starts_at) * 1000)::float8 as "saleStartsAtMillis",
   (p.paused or m.status <> 'approved') as paused, p.archived, p.waitlist,
   p.reservation_ttl_seconds as "reservationTtlSeconds", p.version, s.stocked, s.available,
-  exists (select from holds h where h.product_id = p.id) as "mayHaveHolds",
-  exists (select from waiting_list q where q.product_id = p.id) as "mayHaveWaiters"
+  (select true from holds h where h.product_id = p.id limit 1) is not null as "mayHaveHolds",
+  (select true from waiting_list q where q.product_id = p.id order by q.batch, q.number limit 1) is not null as "mayHaveWaiters"
 from products p join stock s on s.product_id = p.id join merchants m on m.id = p.merchant_id
 where p.id = any (${parameters.uuids(productIds)}) and p.shard = ${parameters.add(PgTypes.int2(shard))}`,
   )
@@ -165,17 +169,20 @@ join products p on p.id = w.product_id`,
   )
 export type CustomerUnitsRow = CustomerUnits
 
+/** Whoever wants the least is asked first: where nobody fits, a list of any length is not gone through. */
 export const waiters = (shard: Shard, productIds: ReadonlyArray<ProductId>, sizeMax: number): Statement =>
-  statement(
-    (parameters) => `select q.id as "offerId", q.product_id as "productId", q.account_id as "accountId", q.quantity
+  statement((parameters) => {
+    const of = parameters.add(PgTypes.int2(shard))
+    return `select q.id as "offerId", q.product_id as "productId", q.account_id as "accountId", q.quantity
 from unnest(${parameters.uuids(productIds)}) as w (product_id)
 join stock s on s.product_id = w.product_id
+  and s.available >= (select q.quantity from waiting_list q where q.shard = ${of} and q.product_id = w.product_id order by q.quantity limit 1)
 cross join lateral (
-  select * from waiting_list q where q.product_id = w.product_id and q.quantity <= s.available and q.shard = ${parameters.add(PgTypes.int2(shard))}
+  select * from waiting_list q where q.product_id = w.product_id and q.quantity <= s.available and q.shard = ${of}
   order by q.batch, q.number limit ${parameters.add(PgTypes.int4(sizeMax))}
 ) as q
-order by q.product_id, q.batch, q.number`,
-  )
+order by q.product_id, q.batch, q.number`
+  })
 export type WaiterRow = Waiter & { readonly productId: ProductId }
 
 /**
