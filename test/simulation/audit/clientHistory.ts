@@ -108,3 +108,32 @@ export const clientHistoryOf = (
   readings,
   shards,
 })
+
+/** What is left of a history where nothing is said of these products. */
+export const without = (productIds: ReadonlySet<string>, history: OrderHistory): OrderHistory => {
+  if (productIds.size === 0) return history
+  const isKept = ({ productId }: { readonly productId: string }): boolean => !productIds.has(productId)
+  const attempts = history.attempts.flatMap((attempt) => {
+    const lines = attempt.lines.filter(isKept)
+    return lines.length === 0 ? [] : [{ ...attempt, lines, answer: keptOf(attempt.answer, isKept) }]
+  })
+  const kept = placedIn(attempts)
+  const left = new Set([...placedIn(history.attempts)].filter((orderId) => !kept.has(orderId)))
+  return {
+    ...history,
+    attempts,
+    cancellations: history.cancellations.filter(({ orderId }) => !left.has(orderId)),
+    movements: history.movements.filter(isKept),
+    readings: history.readings.filter(isKept),
+  }
+}
+
+const placedIn = (attempts: OrderHistory["attempts"]): Set<string> =>
+  new Set(attempts.flatMap(({ answer }) => (answer.kind === "placed" ? [answer.orderId] : [])))
+
+/** A refusal for what is left out says nothing of the rest. */
+const keptOf = (answer: AttemptAnswer, isKept: (line: { readonly productId: string }) => boolean): AttemptAnswer => {
+  if (answer.kind !== "refused" || answer.lines === undefined) return answer
+  const lines = answer.lines.filter(isKept)
+  return lines.length === answer.lines.length ? answer : { kind: "refused", code: "limit_exceeded" }
+}

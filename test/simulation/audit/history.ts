@@ -83,6 +83,8 @@ export interface Delivered extends Asked<RestockOutcome> {
   readonly movement: Movement
 }
 
+const endsOrders: ReadonlySet<Command["_tag"]> = new Set(["Cancel", "Expire", "Refund"])
+
 export class History {
   readonly submissions: Array<Submission> = []
   readonly byCommand = new Map<Command, Submission>()
@@ -93,6 +95,8 @@ export class History {
   readonly cancellations: Array<Cancellation> = []
   readonly deliveries: Array<Delivered> = []
   readonly editAnswers: Array<{ readonly _tag: string }> = []
+  /** What was heard by whoever paid, refunded, sent or waited, by what they did. */
+  readonly lives: Array<{ readonly what: string; readonly answer: { readonly _tag: string } }> = []
   readonly #onAnswer: (submission: Submission) => void
 
   constructor(onAnswer: (submission: Submission) => void) {
@@ -112,7 +116,7 @@ export class History {
             const submission = { number, node, shard, command, ...times, answer: null }
             this.submissions.push(submission)
             this.byCommand.set(command, submission)
-            if (command._tag === "Cancel" || command._tag === "Expire") this.byContent.set(command.lines, submission)
+            if (endsOrders.has(command._tag) && "lines" in command) this.byContent.set(command.lines, submission)
             if (command._tag === "Amend") this.byContent.set(command.change, submission)
             return submission
           }),

@@ -7,20 +7,19 @@
  */
 import assert from "node:assert/strict"
 import type { AmendmentWrite, BatchWrite } from "../../../src/domain/batch.ts"
-import type { Command, PricedLine, Release, Reserve } from "../../../src/domain/commands.ts"
-import type { OrderId, ProductId, Shard } from "../../../src/domain/ids.ts"
+import { type Command, type PricedLine, type Release, type Reserve, unitsName } from "../../../src/domain/commands.ts"
+import type { ProductId, Shard } from "../../../src/domain/ids.ts"
 import type { MemoryDatabase } from "../../../src/inventory/memory/MemoryShardStore.ts"
 import {
   type BatchEvent,
   type CartRow,
   customerOf,
   type HoldRow,
-  type OrderRow,
   type PendingReturnRow,
-  type ProductRow,
 } from "../../../src/inventory/memory/memoryRows.ts"
 import { holdKey } from "../../../src/inventory/memory/memoryTables.ts"
 import { add, factCount, factsOf, stockCount, unitsCount } from "./counts.ts"
+import { assertNobodyPassedOver, followLives, type LivesBefore, type LivesCommit, newOffers } from "./lives.ts"
 import type { History, Submission } from "./history.ts"
 
 export interface Step {
@@ -47,14 +46,10 @@ export interface HeldUnits {
   readonly taken: ReadonlyMap<ProductId, number>
 }
 
-interface Before {
-  readonly holds: ReadonlyMap<string, HoldRow>
+interface Before extends LivesBefore {
   readonly returns: ReadonlyMap<string, PendingReturnRow>
-  readonly orders: ReadonlyMap<OrderId, OrderRow>
   readonly carts: ReadonlyMap<string, CartRow>
-  readonly products: ReadonlyMap<ProductId, ProductRow>
   readonly movements: ReadonlySet<string>
-  readonly stock: ReadonlyMap<ProductId, number>
   readonly leases: ReadonlyArray<{ readonly epoch: number; readonly batch: number }>
 }
 
@@ -116,6 +111,10 @@ export class Ledger {
       products: new Map(tables.products.all().map((row) => [row.productId, row])),
       movements: new Set(tables.movements.all().map((row) => row.movementId)),
       stock: new Map(tables.stock.all().map((row) => [row.productId, row.available])),
+      payments: new Map(tables.payments.all().map((row) => [row.paymentId, row])),
+      shipments: new Map(tables.shipments.all().map((row) => [row.shipmentId, row])),
+      waitingList: new Map(tables.waitingList.all().map((row) => [unitsName(row.productId, row.accountId), row])),
+      units: new Map(tables.customerUnits.all().map((row) => [unitsName(row.productId, row.customer), row.units])),
       leases: this.#leases(),
     }
   }
@@ -141,7 +140,10 @@ export class Ledger {
     }
     for (const step of applied.steps) this.#follow(step, row.committedAtMillis)
     const events = row.events.map(nameOfEvent).toSorted()
-    const expected = applied.steps.flatMap(({ submission }) => this.#eventsOf(submission)).toSorted()
+    const expected = [
+      ...applied.steps.flatMap(({ submission }) => this.#eventsOf(submission)),
+      ...applied.events,
+    ].toSorted()
     assert.deepStrictEqual(events, expected, `batch ${row.batch} tells of other events than its own`)
     for (const product of tables.products.all()) {
       for (const [name, value] of factsOf(product)) {
@@ -149,19 +151,14 @@ export class Ledger {
       }
     }
     this.#noteHeld(before, applied.steps, row.committedAtMillis)
-    this.batches.push({ shard, batch: row.batch, epoch: row.epoch, atMillis: row.committedAtMillis, ...applied })
+    const { isSurprise, steps } = applied
+    this.batches.push({ shard, batch: row.batch, epoch: row.epoch, atMillis: row.committedAtMillis, steps, isSurprise })
   }
 
-  /** What the log has to tell of a command that took effect. */
+  /** What the log has to tell of products that a command moved or edited. */
   #eventsOf(submission: Submission): ReadonlyArray<string> {
     const { command } = submission
     switch (command._tag) {
-      case "Reserve":
-        return [`order.reserved ${command.orderId}`]
-      case "Cancel":
-        return [`order.cancelled ${command.orderId}`]
-      case "Expire":
-        return [`order.expired ${command.orderId}`]
       case "Restock":
         return [`stock.moved ${command.movementId}`]
       case "Amend":
@@ -177,7 +174,8 @@ export class Ledger {
     const taken = new Map<ProductId, number>()
     for (const { moved, submission, taken: lines } of steps) {
       const { command } = submission
-      if (command._tag === "Hold") for (const line of lines?.lines ?? []) addTo(taken, line.productId, line.quantity)
+      const isHold = command._tag === "Hold" || command._tag === "Offer"
+      if (isHold) for (const line of lines?.lines ?? []) addTo(taken, line.productId, line.quantity)
       if (command._tag !== "Release") continue
       for (const productId of command.productIds) addTo(least, productId, -(moved.get(stockCount(productId)) ?? 0))
     }
@@ -207,7 +205,11 @@ export class Ledger {
     }
   }
 
-  #stepsOf(write: BatchWrite, before: Before, atMillis: number): Pick<AppliedBatch, "steps" | "isSurprise"> {
+  #stepsOf(
+    write: BatchWrite,
+    before: Before,
+    atMillis: number,
+  ): Pick<AppliedBatch, "steps" | "isSurprise"> & { readonly events: ReadonlyArray<string> } {
     const { tables } = this.#database
     const steps: Array<Step> = []
     const note = (submission: Submission | undefined, moved: Step["moved"], taken: Step["taken"] = null): void => {
@@ -256,19 +258,33 @@ export class Ledger {
       if (isNew) step(command, new Map([[stockCount(command.productId), command.delta]]))
       else isSurprise = true
     }
-    this.#endingsOf(write, before, atMillis, note)
+    const events = this.#followLives(write, before, atMillis, steps, note)
     for (const amendment of write.amendments) {
       if (!this.#isAmended(amendment, before)) isSurprise = true
       else note(this.#history.byContent.get(amendment.change), this.#editOf(amendment, before))
     }
-    return { steps: steps.sort((left, right) => left.submission.number - right.submission.number), isSurprise }
+    return { steps: steps.sort((left, right) => left.submission.number - right.submission.number), isSurprise, events }
+  }
+
+  /** Offers are the shard's own doing: they come behind all that it has decided, and before what is still to come. */
+  #offerStep(shard: Shard, offer: HoldRow): Step {
+    const decided = this.batches.filter((batch) => batch.shard === shard).flatMap((batch) => batch.steps)
+    const number = Math.max(-1, ...decided.map(({ submission }) => submission.number)) + 0.5
+    const command = { _tag: "Offer", productId: offer.productId } as const
+    const times = { deadlineMillis: 0, startedAtMillis: 0, answeredAtMillis: 0 }
+    const submission = { number, node: "", shard, command, ...times, answer: { _tag: "Done" } } as const
+    const { customer } = offer
+    return { submission, moved: moves([offer], customer, -1), taken: { customer, lines: [offer] } }
   }
 
   /** An order's lines of this shard; those of others were held for it at the price it pays, and its cart was its own. */
   #soldAtHome(command: Reserve, shard: Shard, before: Before, atMillis: number): ReadonlyArray<PricedLine> {
     const { tables } = this.#database
     const lines = tables.linesOf(command.orderId)
-    const isHome = ({ productId }: PricedLine): boolean => tables.products.get(productId)?.shard === shard
+    const isHeld = (productId: ProductId): boolean =>
+      command.held.some((part) => part.lines.some((line) => line.productId === productId))
+    const isHome = ({ productId }: PricedLine): boolean =>
+      tables.products.get(productId)?.shard === shard && !isHeld(productId)
     for (const { productId, quantity, unitPrice } of lines.filter((line) => !isHome(line))) {
       const part = command.held.find((held) => held.lines.some((line) => line.productId === productId))
       if (part === undefined) return assert.fail(`order ${command.orderId} has a line that nobody held`)
@@ -303,36 +319,31 @@ export class Ledger {
     assert.ok(left?.lines.length === 0 && left.version > (cartVersion ?? 0), "a cart was sold and not emptied")
   }
 
-  /** Orders that left `reserved`: in this batch, from their home, once, and each on its own side of its deadline. */
-  #endingsOf(
+  /** What became of orders, payments, shipments and waiting lists; of what ends, each line away from home goes back once. */
+  #followLives(
     write: BatchWrite,
     before: Before,
     atMillis: number,
+    steps: Array<Step>,
     note: (submission: Submission | undefined, moved: Step["moved"]) => void,
-  ): void {
+  ): ReadonlyArray<string> {
     const { tables } = this.#database
     let linesAway = 0
-    for (const order of tables.orders.all()) {
-      const { expiresAtMillis, homeShard, orderId, status } = order
-      const earlier = before.orders.get(orderId)?.status ?? "reserved"
-      if (status === earlier) continue
-      assert.strictEqual(earlier, "reserved", `order ${orderId} went from ${earlier} to ${status}`)
-      assert.strictEqual(homeShard, write.shard, `order ${orderId} was ended away from home`)
-      const isOver = expiresAtMillis <= atMillis
-      assert.strictEqual(
-        status,
-        isOver ? "expired" : "cancelled",
-        `order ${orderId} ended on the wrong side of its time`,
-      )
-      const ending = write.endings.find((one) => one.orderId === orderId && one.status === status)
-      if (ending === undefined) return assert.fail(`order ${orderId} ended although nobody asked`)
-      const lines = tables.linesOf(orderId)
+    const noteLife: LivesCommit["note"] = (submission, of) => {
+      if (of === "nothing") return note(submission, new Map())
+      const lines = tables.linesOf(of.order.orderId)
       const home = lines.filter((line) => tables.products.get(line.productId)?.shard === write.shard)
       linesAway += lines.length - home.length
-      note(this.#history.byContent.get(ending.lines), moves(home, customerOf(order), 1))
+      note(submission, moves(home, customerOf(of.order), 1))
     }
+    const commit: LivesCommit = { tables, before, write, atMillis, history: this.#history, note: noteLife }
+    const takes = steps.flatMap(({ taken }) => taken?.lines.map((line) => line.productId) ?? [])
+    assertNobodyPassedOver(commit, new Set(takes))
+    const events = followLives(commit)
     const sent = tables.pendingReturns.all().filter((row) => !before.returns.has(row.returnId))
     assert.strictEqual(sent.length, linesAway, "each line of another shard goes back once")
+    for (const offer of newOffers(commit)) steps.push(this.#offerStep(write.shard, offer))
+    return events
   }
 
   #isAmended({ productId }: AmendmentWrite, before: Before): boolean {
@@ -386,15 +397,16 @@ const moves = (lines: Lines, customer: string, sign: 1 | -1): ReadonlyMap<string
 export const quantities = (lines: Lines) =>
   Object.fromEntries(lines.map((line) => [line.productId, line.quantity] as const))
 
+/** The type of an event and the ids that it names. */
 const nameOfEvent = (event: BatchEvent): string => {
-  switch (event.type) {
-    case "stock.moved":
-      return `${event.type} ${event.movementId}`
-    case "product.amended":
-      return `${event.type} ${event.productId} ${event.version}`
-    default:
-      return `${event.type} ${"orderId" in event ? event.orderId : event.offerId}`
-  }
+  const { type } = event
+  if ("movementId" in event) return `${type} ${event.movementId}`
+  if ("version" in event) return `${type} ${event.productId} ${event.version}`
+  if ("paymentId" in event) return `${type} ${event.orderId} ${event.paymentId}`
+  if ("shipmentId" in event) return `${type} ${event.orderId} ${event.shipmentId}`
+  if (!("offerId" in event)) return `${type} ${event.orderId}`
+  const order = "orderId" in event ? ` ${event.orderId}` : ""
+  return `${type} ${event.productId} ${event.offerId}${order}`
 }
 
 const numberName = (of: Pick<BatchWrite, "shard" | "epoch" | "batch">): string => `${of.shard}/${of.epoch}/${of.batch}`

@@ -133,8 +133,14 @@ const reasonsOf = (submission: Submission, { first }: Circumstances): ReadonlyAr
       return [{ count: stockCount(productId), said: available, isReason }]
     }
     case "limit_exceeded": {
-      if (command._tag !== "Reserve" && command._tag !== "Hold") return assert.fail("a limit on what is not bought")
       const { allowed, had, productId } = refusal
+      if (command._tag === "Join") {
+        return [
+          { count: unitsCount(productId, command.accountId), said: had, isReason: had + command.quantity > allowed },
+          { count: factCount("limit", productId), said: allowed, isReason: true },
+        ]
+      }
+      if (command._tag !== "Reserve" && command._tag !== "Hold") return assert.fail("a limit on what is not bought")
       const wanted = command.lines.find((line) => line.productId === productId)?.quantity ?? 0
       return [
         { count: unitsCount(productId, command.customer), said: had, isReason: had + wanted > allowed },

@@ -19,6 +19,7 @@ import {
 } from "../audit/history.ts"
 import type { Node } from "../service/node.ts"
 import { buyers, type Delivery, type Edit, type Regret, type Tab, type Visit } from "./shop.ts"
+import type { Provider } from "./provider.ts"
 import type { SeededRuntime } from "../machine/seededRuntime.ts"
 import type { Story } from "../story.ts"
 
@@ -34,9 +35,10 @@ export interface Place {
   balanced: Node | null
   readonly judged: (check: () => void) => void
   readonly story: Story
+  readonly provider: Provider
 }
 
-const nodeFor = ({ balanced, nodes }: Place, wantsSecond: boolean): Node | undefined => {
+export const nodeFor = ({ balanced, nodes }: Place, wantsSecond: boolean): Node | undefined => {
   if (balanced !== null && nodes.includes(balanced)) return balanced
   return (wantsSecond ? nodes[1] : undefined) ?? nodes[0]
 }
@@ -47,12 +49,10 @@ export const knownBy = ({ tables }: MemoryDatabase, caller: string, key: string)
 }
 
 /** Asks a node, and hangs up when its patience is over; 0 is a few breaths. What came of it, as one value. */
-const asking = Effect.fnUntraced(function* <A extends { readonly _tag: string }, E extends { readonly _tag: string }>(
-  { chance, runtime }: Place,
-  node: Node,
-  patienceMillis: number | null,
-  question: Effect.Effect<A, E>,
-) {
+export const asking = Effect.fnUntraced(function* <
+  A extends { readonly _tag: string },
+  E extends { readonly _tag: string },
+>({ chance, runtime }: Place, node: Node, patienceMillis: number | null, question: Effect.Effect<A, E>) {
   const call = node.process.call(runtime.world, question)
   if (patienceMillis === null) return answerOf(yield* Effect.exit(call))
   const fiber = yield* Effect.forkChild(call)
@@ -185,7 +185,7 @@ const following = ({ database }: Place, visit: Visit, { orderId }: OrderRow): Vi
   return { ...visit, wish }
 }
 
-const cancelling = Effect.fnUntraced(function* (
+export const cancelling = Effect.fnUntraced(function* (
   place: Place,
   { caller: owner, orderId }: OrderRow,
   caller: OrderRow["caller"],

@@ -81,6 +81,9 @@ export const withPlanted = async (bug: PlantedBug, use: (modules: Modules) => vo
       memory: await load("inventory/memory/MemoryShardStore.ts"),
       orders: await load("orders/Orders.ts"),
       reads: await load("orders/OrderReads.ts"),
+      shipments: await load("orders/Shipments.ts"),
+      waitingLists: await load("orders/WaitingLists.ts"),
+      waitingListReads: await load("orders/WaitingListReads.ts"),
       carts: await load("carts/Carts.ts"),
     })
   } finally {
