@@ -49,7 +49,7 @@ export const units = (changes: ReadonlyArray<string>): ReadonlyArray<string> => 
   from unit_change c where u.product_id = c.product_id and u.customer = c.customer
   returning u.product_id, u.customer, u.units
 )`,
-  `begun as (
+  `first_counted as (
   insert into customer_units (product_id, customer, units)
   select c.product_id, c.customer, c.before + c.units from unit_change c
   where c.units > 0 and c.before is not null
@@ -57,8 +57,8 @@ export const units = (changes: ReadonlyArray<string>): ReadonlyArray<string> => 
   returning product_id, customer, units
 )`,
   `units_now as (
-  select c.product_id, c.customer, coalesce(counted.units, begun.units) as units from unit_change c
+  select c.product_id, c.customer, coalesce(counted.units, first_counted.units) as units from unit_change c
   left join counted on counted.product_id = c.product_id and counted.customer = c.customer
-  left join begun on begun.product_id = c.product_id and begun.customer = c.customer
+  left join first_counted on first_counted.product_id = c.product_id and first_counted.customer = c.customer
 )`,
 ]
