@@ -91,7 +91,7 @@ export interface Draft {
   /** Keys that take effect in this batch, with the position of their command. */
   readonly orderKeys: Map<string, number>
   readonly movementKeys: Map<string, number>
-  /** Holds that this batch makes, extends or releases: each only once a batch. */
+  /** Holds that this batch makes, extends, releases or sells: each once, since its statement knows no order. */
   readonly holdNames: Set<string>
   /** Callers whose cart this batch sells. */
   readonly carts: Set<CallerId>

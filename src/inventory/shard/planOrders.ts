@@ -29,6 +29,9 @@ export const decideReserve = (draft: Draft, command: Reserve, at: number): Decis
   const same = draft.orderKeys.get(name)
   if (same !== undefined) return { _tag: "Same", as: same }
   if (command.cartVersion !== null && draft.carts.has(command.caller)) return later
+  const { caller } = command
+  const holds = command.held.map(({ fingerprint, key }) => holdName({ caller, fingerprint, key }))
+  if (holds.some((hold) => draft.holdNames.has(hold))) return later
 
   const sale = openSale(draft, command.lines, command.held)
   if (sale === later) return later
@@ -44,7 +47,8 @@ export const decideReserve = (draft: Draft, command: Reserve, at: number): Decis
   if (obstacle !== null) return refuse(obstacle)
 
   draft.orderKeys.set(name, at)
-  if (command.cartVersion !== null) draft.carts.add(command.caller)
+  for (const hold of holds) draft.holdNames.add(hold)
+  if (command.cartVersion !== null) draft.carts.add(caller)
   const ttlMillis = ttlOf(command, lines)
   draft.orders.push({ command, lines: linesWrite(draft, lines, command.customer), currency, total, ttlMillis })
   return { _tag: "Order", order: draft.orders.length - 1, lines: lines.map(soldLine) }
