@@ -7,7 +7,6 @@ import { Chance } from "../simulation/machine/chance.ts"
 import { firstCounts } from "../simulation/audit/counts.ts"
 import { History } from "../simulation/audit/history.ts"
 import { Ledger } from "../simulation/audit/ledger.ts"
-import { Provider } from "../simulation/crowd/provider.ts"
 import { makeNode, type Node } from "../simulation/service/node.ts"
 import { newProduct } from "./oneShard.ts"
 import { SeededRuntime } from "../simulation/machine/seededRuntime.ts"
@@ -29,8 +28,7 @@ const hangUpAndAskAgain = (seed: number) => {
     const judged = (check: () => void) => check()
     const ledger = new Ledger(database, history, firstCounts(database.tables), judged, () => {})
     const process = runtime.process("first")
-    const provider = new Provider()
-    const surroundings = { process, database, provider, history, ledger, chance, remote: null, watched: same }
+    const surroundings = { process, database, provider: null, history, ledger, chance, remote: null, watched: same }
     const node = yield* process.within(makeNode(realModules, settings, surroundings))
     node.inventory.grant(new Map([0, 1].map((shard) => [shard, database.acquire(shard, "first")])))
     const order = reserve(lines)

@@ -8,7 +8,7 @@
  */
 import type { InventorySettings } from "../../src/inventory/Inventory.ts"
 import { Chance } from "./machine/chance.ts"
-import { drawLives, type Lives } from "./crowd/lives.ts"
+import { drawLives, hurried, type Lives } from "./crowd/lives.ts"
 import { drawShop, type Shop } from "./crowd/shop.ts"
 import { type Climate, drawClimate, faultKinds } from "./weather.ts"
 
@@ -75,8 +75,9 @@ export const drawScenario = (seed: number, schedule = 0): Scenario => {
   const isPunctual = swarm.happens(0.6)
   const yieldChance = swarm.pick([0, 0.01, 0.1, 0.3])
   const stallChance = isPunctual ? 0 : swarm.pick([0.002, 0.02])
-  const shop = drawShop(new Chance(seed, 3), startMillis)
-  const lives = drawLives(new Chance(seed, 7), shop)
+  const drawnShop = drawShop(new Chance(seed, 3), startMillis)
+  const lives = drawLives(new Chance(seed, 7), drawnShop)
+  const shop = hurried(drawnShop, lives.reservationTtlMaxMillis)
   const climate = drawClimate(swarm)
   const company = swarm.pick<Company>(["none", "rival", "forwarder", "forwarder", "restart"])
   const incidents = drawIncidents(new Chance(seed, 6), company)
@@ -105,7 +106,7 @@ export const drawScenario = (seed: number, schedule = 0): Scenario => {
 }
 
 const crowdKinds = ["visits", "deliveries", "regrets", "edits", "tabs"] as const
-const lifeKinds = ["payers", "refunders", "senders", "waiters"] as const
+const lifeKinds = ["payers", "refunders", "senders", "waiters", "listEdits", "refreshings"] as const
 
 /** The names of what can be left out, the crowd first. */
 export const partsOf = ({
@@ -149,6 +150,8 @@ export const onlyWith = (scenario: Scenario, parts: ReadonlySet<string>): Scenar
       refunders: kept("refunders", lives.refunders),
       senders: kept("senders", lives.senders),
       waiters: kept("waiters", lives.waiters),
+      listEdits: kept("listEdits", lives.listEdits),
+      refreshings: kept("refreshings", lives.refreshings),
     },
     incidents: kept("incident", incidents),
     climate: {

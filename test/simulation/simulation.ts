@@ -27,8 +27,9 @@ import { Auditor } from "./audit/auditor.ts"
 import { Chance } from "./machine/chance.ts"
 import { countAll } from "./coverage.ts"
 import { firstCounts } from "./audit/counts.ts"
-import { paying, refunding, sending, waiting } from "./crowd/living.ts"
-import { assertMoney, waitersWhoFit } from "./audit/lives.ts"
+import { paying, refunding, sending } from "./crowd/paying.ts"
+import { refreshing, waiting } from "./crowd/waitingForUnits.ts"
+import { waitersWhoFit } from "./audit/waiting.ts"
 import { Provider } from "./crowd/provider.ts"
 import { editing, knownBy, moving, type Place, regretting, usingCart, visiting } from "./crowd/crowd.ts"
 import { History } from "./audit/history.ts"
@@ -137,7 +138,7 @@ export const run = (scenario: Scenario, modules: Modules = realModules, story = 
     story,
     nodes: [],
     balanced: null,
-    provider: new Provider(),
+    provider: scenario.lives.payers.length > 0 ? new Provider(runtime.world, judged) : null,
   }
   const world: World = { ...place, scenario, weather, ledger, all, modules, seen }
   try {
@@ -170,6 +171,8 @@ const wholeRun = Effect.fnUntraced(function* (world: World): Effect.fn.Return<vo
     ...scenario.lives.refunders.map((refunder) => refunding(world, refunder)),
     ...scenario.lives.senders.map((sender) => sending(world, sender)),
     ...scenario.lives.waiters.map((waiter) => waiting(world, waiter)),
+    ...scenario.lives.listEdits.map((edit) => editing(world, edit)),
+    ...scenario.lives.refreshings.map((refresh) => refreshing(world, refresh)),
     ...scenario.incidents.map((incident) => befalling(world, incident)),
   ]
   const fibers: Array<Fiber.Fiber<void>> = []
@@ -201,7 +204,7 @@ const wholeRun = Effect.fnUntraced(function* (world: World): Effect.fn.Return<vo
   // Everybody has an answer; those who wait for it have to come round to it.
   yield* Effect.sleep(callersMillis)
   judged(() => auditor.atEnd(history, ledger, sweptMillis))
-  judged(() => assertMoney(database.tables, world.provider))
+  judged(() => world.provider?.assertBooks(database.tables))
 })
 
 /** Until everything has ended whose time is or soon will be over, or long enough for any hold to end; then a bit more. */

@@ -7,7 +7,7 @@
  */
 import assert from "node:assert/strict"
 import type { AmendmentWrite, BatchWrite } from "../../../src/domain/batch.ts"
-import { type Command, type PricedLine, type Release, type Reserve, unitsName } from "../../../src/domain/commands.ts"
+import { type Command, holdName, type PricedLine, type Release, type Reserve, unitsName } from "../../../src/domain/commands.ts"
 import type { ProductId, Shard } from "../../../src/domain/ids.ts"
 import type { MemoryDatabase } from "../../../src/inventory/memory/MemoryShardStore.ts"
 import {
@@ -15,18 +15,23 @@ import {
   type CartRow,
   customerOf,
   type HoldRow,
-  type PendingReturnRow,
 } from "../../../src/inventory/memory/memoryRows.ts"
 import { holdKey } from "../../../src/inventory/memory/memoryTables.ts"
 import { add, factCount, factsOf, stockCount, unitsCount } from "./counts.ts"
-import { assertNobodyPassedOver, followLives, type LivesBefore, type LivesCommit, newOffers } from "./lives.ts"
 import type { History, Submission } from "./history.ts"
+import { Changes, changesOfOrders, followLives, type LivesBefore, type LivesCommit } from "./lives.ts"
+import { changesOfPlaces, followWaiting, type Own } from "./waiting.ts"
 
 export interface Step {
   readonly submission: Submission
   readonly moved: ReadonlyMap<string, number>
   /** The lines of this shard that it sold or set aside, and for whom. */
   readonly taken: { readonly customer: string; readonly lines: ReadonlyArray<PricedLine> } | null
+  /**
+   * Whether the shard did it of its own accord, and where: ahead of all that was asked for in its batch, or, where
+   * somebody had asked for it, too, perhaps there.
+   */
+  readonly own: "first" | "somewhere" | null
 }
 
 export interface AppliedBatch {
@@ -47,7 +52,6 @@ export interface HeldUnits {
 }
 
 interface Before extends LivesBefore {
-  readonly returns: ReadonlyMap<string, PendingReturnRow>
   readonly carts: ReadonlyMap<string, CartRow>
   readonly movements: ReadonlySet<string>
   readonly leases: ReadonlyArray<{ readonly epoch: number; readonly batch: number }>
@@ -60,6 +64,10 @@ export class Ledger {
   readonly effective = new Set<Submission>()
   /** The version that each edit left its product at. */
   readonly versions = new Map<Submission, number>()
+  /** How often each step from one status to the next was seen. */
+  readonly went = new Map<string, number>()
+  /** Every offer that was made, and how it ended. */
+  readonly offers = new Map<string, { readonly expiresAtMillis: number; end: string | null }>()
   /** What was under holds, by product, from each moment on at which it changed. */
   readonly held: Array<HeldUnits> = []
   readonly #values: Map<string, number>
@@ -114,7 +122,6 @@ export class Ledger {
       payments: new Map(tables.payments.all().map((row) => [row.paymentId, row])),
       shipments: new Map(tables.shipments.all().map((row) => [row.shipmentId, row])),
       waitingList: new Map(tables.waitingList.all().map((row) => [unitsName(row.productId, row.accountId), row])),
-      units: new Map(tables.customerUnits.all().map((row) => [unitsName(row.productId, row.customer), row.units])),
       leases: this.#leases(),
     }
   }
@@ -212,14 +219,18 @@ export class Ledger {
   ): Pick<AppliedBatch, "steps" | "isSurprise"> & { readonly events: ReadonlyArray<string> } {
     const { tables } = this.#database
     const steps: Array<Step> = []
+    const changes = new Changes()
+    changesOfOrders(before, tables, changes)
+    changesOfPlaces(before, tables, changes)
     const note = (submission: Submission | undefined, moved: Step["moved"], taken: Step["taken"] = null): void => {
       if (submission === undefined) return assert.fail("a batch carries a command nobody sent")
       const isNew = !this.effective.has(submission) && !steps.some((step) => step.submission === submission)
       assert.ok(isNew, `command ${submission.number} took effect twice`)
-      steps.push({ submission, moved, taken })
+      steps.push({ submission, moved, taken, own: null })
     }
     const step = (command: Command, moved: Step["moved"], taken: Step["taken"] = null): void =>
       note(this.#history.byCommand.get(command), moved, taken)
+    assertHoldsOnce(write)
     let isSurprise = write.extensions.length > 0
     for (const { command } of write.orders) {
       const isNew = tables.orders.get(command.orderId) !== undefined && !before.orders.has(command.orderId)
@@ -228,7 +239,8 @@ export class Ledger {
         continue
       }
       const lines = this.#soldAtHome(command, write.shard, before, atMillis)
-      step(command, moves(lines, command.customer, -1), { customer: command.customer, lines })
+      const moved = both(changes.claim(command.orderId), moves(lines, command.customer, -1))
+      step(command, moved, { customer: command.customer, lines })
     }
     for (const { command, lines: wanted } of write.holds) {
       const lines = wanted.map(({ productId }) => {
@@ -243,7 +255,9 @@ export class Ledger {
         isOf(row, write.shard, command) && tables.holds.get(key) === undefined ? [row] : [],
       )
       const [row] = gone
-      if (row !== undefined) step(command, moves(gone, row.customer, 1))
+      if (row === undefined) continue
+      if (command.onlyExpired) assert.ok(row.expiresAtMillis <= atMillis, "a hold lapsed before its time")
+      step(command, moves(gone, row.customer, 1))
     }
     // Two sweepers may bring the same return; it is applied once.
     const settled = new Set(tables.pendingReturns.all().map((row) => row.returnId))
@@ -258,23 +272,74 @@ export class Ledger {
       if (isNew) step(command, new Map([[stockCount(command.productId), command.delta]]))
       else isSurprise = true
     }
-    const events = this.#followLives(write, before, atMillis, steps, note)
+    const takes = new Set(steps.flatMap(({ taken }) => taken?.lines.map((line) => line.productId) ?? []))
+    let linesAway = 0
+    const commit: LivesCommit = {
+      ...{ tables, before, write, atMillis, history: this.#history },
+      went: (name) => add(this.went, name, 1),
+      note: (submission, about, ended) => {
+        const lines = ended === undefined ? [] : tables.linesOf(ended.orderId)
+        const home = lines.filter((line) => tables.products.get(line.productId)?.shard === write.shard)
+        linesAway += lines.length - home.length
+        const given = ended === undefined ? new Map<string, number>() : moves(home, customerOf(ended), 1)
+        note(submission, both(changes.claim(about), given))
+      },
+    }
+    const events = followLives(commit)
+    const sent = tables.pendingReturns.all().filter((row) => !before.returns.has(row.returnId))
+    assert.strictEqual(sent.length, linesAway, "each line of another shard goes back once")
+    const own = followWaiting(commit, takes)
+    this.#noteOffers(own)
+    steps.push(...this.#ownSteps(write.shard, own, changes))
+    changes.assertAllClaimed()
+    if (own.offers.length < write.offers.length) isSurprise = true
     for (const amendment of write.amendments) {
       if (!this.#isAmended(amendment, before)) isSurprise = true
       else note(this.#history.byContent.get(amendment.change), this.#editOf(amendment, before))
     }
-    return { steps: steps.sort((left, right) => left.submission.number - right.submission.number), isSurprise, events }
+    return {
+      steps: steps.sort((left, right) => left.submission.number - right.submission.number),
+      isSurprise,
+      events: [...events, ...own.events],
+    }
   }
 
-  /** Offers are the shard's own doing: they come behind all that it has decided, and before what is still to come. */
-  #offerStep(shard: Shard, offer: HoldRow): Step {
-    const decided = this.batches.filter((batch) => batch.shard === shard).flatMap((batch) => batch.steps)
-    const number = Math.max(-1, ...decided.map(({ submission }) => submission.number)) + 0.5
-    const command = { _tag: "Offer", productId: offer.productId } as const
-    const times = { deadlineMillis: 0, startedAtMillis: 0, answeredAtMillis: 0 }
-    const submission = { number, node: "", shard, command, ...times, answer: { _tag: "Done" } } as const
-    const { customer } = offer
-    return { submission, moved: moves([offer], customer, -1), taken: { customer, lines: [offer] } }
+  /** An offer ends once, in one way. */
+  #noteOffers({ ended, offers }: Own): void {
+    for (const { attempt, expiresAtMillis } of offers) {
+      assert.ok(!this.offers.has(attempt), "an offer was made twice")
+      this.offers.set(attempt, { expiresAtMillis, end: null })
+    }
+    for (const { attempt, how } of ended) {
+      const offer = this.offers.get(attempt)
+      if (offer === undefined) return assert.fail("an offer ended that was never made")
+      assert.strictEqual(offer.end, null, `an offer ended twice`)
+      offer.end = how
+    }
+  }
+
+  /** What the shard did itself, as if it had been asked ahead of everything that this batch was asked for. */
+  #ownSteps(shard: Shard, { offers, removed }: Own, changes: Changes): ReadonlyArray<Step> {
+    const ownStep = (productId: ProductId, moved: Step["moved"], taken: Step["taken"]): Step => {
+      const command = { _tag: "Offer", productId } as const
+      const times = { deadlineMillis: 0, startedAtMillis: 0, answeredAtMillis: 0 }
+      const submission = { number: -1, node: "", shard, command, ...times, answer: { _tag: "Done" } } as const
+      const isAsked = this.#history.submissions.some(
+        ({ answer, command: one, shard: of }) =>
+          one._tag === "Offer" && one.productId === productId && of === shard && answer?._tag !== "Done",
+      )
+      return { submission, moved, taken, own: isAsked ? "somewhere" : "first" }
+    }
+    return [
+      ...removed.map(({ accountId, productId }) =>
+        ownStep(productId, changes.claim(unitsName(productId, accountId)), null),
+      ),
+      ...offers.map((offer) => {
+        const { customer, productId } = offer
+        const moved = both(changes.claim(unitsName(productId, customer)), moves([offer], customer, -1))
+        return ownStep(productId, moved, { customer, lines: [offer] })
+      }),
+    ]
   }
 
   /** An order's lines of this shard; those of others were held for it at the price it pays, and its cart was its own. */
@@ -317,33 +382,6 @@ export class Ledger {
     )
     const left = tables.carts.get(caller)
     assert.ok(left?.lines.length === 0 && left.version > (cartVersion ?? 0), "a cart was sold and not emptied")
-  }
-
-  /** What became of orders, payments, shipments and waiting lists; of what ends, each line away from home goes back once. */
-  #followLives(
-    write: BatchWrite,
-    before: Before,
-    atMillis: number,
-    steps: Array<Step>,
-    note: (submission: Submission | undefined, moved: Step["moved"]) => void,
-  ): ReadonlyArray<string> {
-    const { tables } = this.#database
-    let linesAway = 0
-    const noteLife: LivesCommit["note"] = (submission, of) => {
-      if (of === "nothing") return note(submission, new Map())
-      const lines = tables.linesOf(of.order.orderId)
-      const home = lines.filter((line) => tables.products.get(line.productId)?.shard === write.shard)
-      linesAway += lines.length - home.length
-      note(submission, moves(home, customerOf(of.order), 1))
-    }
-    const commit: LivesCommit = { tables, before, write, atMillis, history: this.#history, note: noteLife }
-    const takes = steps.flatMap(({ taken }) => taken?.lines.map((line) => line.productId) ?? [])
-    assertNobodyPassedOver(commit, new Set(takes))
-    const events = followLives(commit)
-    const sent = tables.pendingReturns.all().filter((row) => !before.returns.has(row.returnId))
-    assert.strictEqual(sent.length, linesAway, "each line of another shard goes back once")
-    for (const offer of newOffers(commit)) steps.push(this.#offerStep(write.shard, offer))
-    return events
   }
 
   #isAmended({ productId }: AmendmentWrite, before: Before): boolean {
@@ -392,6 +430,21 @@ const moves = (lines: Lines, customer: string, sign: 1 | -1): ReadonlyMap<string
     add(moved, unitsCount(productId, customer), -sign * quantity)
   }
   return moved
+}
+
+const both = (one: ReadonlyMap<string, number>, other: ReadonlyMap<string, number>): ReadonlyMap<string, number> => {
+  const moved = new Map(one)
+  for (const [name, by] of other) add(moved, name, by)
+  return moved
+}
+
+/** A statement knows no order of its commands: a hold is sold, given back or prolonged by one of them at most. */
+const assertHoldsOnce = ({ extensions, orders, releases }: BatchWrite): void => {
+  const sold = orders.flatMap(({ command: { caller, held } }) => [
+    ...new Set(held.map(({ fingerprint, key }) => holdName({ caller, key, fingerprint }))),
+  ])
+  const names = [...sold, ...releases.map(holdName), ...extensions.map(({ command }) => holdName(command))]
+  assert.strictEqual(new Set(names).size, names.length, "one batch decides twice about a hold")
 }
 
 export const quantities = (lines: Lines) =>

@@ -35,7 +35,8 @@ export interface Place {
   balanced: Node | null
   readonly judged: (check: () => void) => void
   readonly story: Story
-  readonly provider: Provider
+  /** Null where nobody pays. */
+  readonly provider: Provider | null
 }
 
 export const nodeFor = ({ balanced, nodes }: Place, wantsSecond: boolean): Node | undefined => {

@@ -2,31 +2,40 @@
  * What one seed draws of what follows a reservation: who pays, refunds and ships, and who waits for what is sold out.
  * From a stream of its own, so that the shop is the same with and without. Some seeds have none of it, most have a part.
  */
-import { AccountId, type CallerId, type ProductId } from "../../../src/domain/ids.ts"
+import type { ProductChange } from "../../../src/domain/commands.ts"
+import { AccountId, type ProductId } from "../../../src/domain/ids.ts"
 import type { Chance } from "../machine/chance.ts"
 import type { ChargeFate } from "./provider.ts"
-import { buyers, type Shop } from "./shop.ts"
+import { buyers, type Edit, type Shop, unknownProduct } from "./shop.ts"
 
-/** Somebody pays an order that is there, some right at the end of its time. */
+/** Somebody pays an order that is there. */
 export interface Payer {
   readonly number: number
+  /** Under which of its keys: now and then one that somebody else has used for another order. */
+  readonly keyNumber: number
   readonly atMillis: number
+  /** Whether only reservations are paid, or whatever order there is. */
+  readonly isSensible: boolean
   readonly isExternal: boolean
-  readonly fate: ChargeFate
+  /** What becomes of its charge, and of the one that it tries after one that was declined. */
+  readonly fates: readonly [ChargeFate, ChargeFate]
   /** When the provider calls back after its decision, and how often at once; null where it does not. */
   readonly callback: { readonly afterMillis: number; readonly times: number } | null
   readonly extensionMillis: number
-  readonly waitsForTheEnd: boolean
-  /** Whether the buyer cancels at the same moment. */
+  /** Which of its steps meets the end of the order's time. */
+  readonly meetsTheEnd: "neither" | "begin" | "answer"
+  /** Whether the buyer cancels when the answer is due. */
   readonly regrets: boolean
   readonly retriesMax: number
   readonly goesToSecond: boolean
 }
 
-/** The shop gives a paid order back. */
+/** A merchant gives a paid order back. */
 export interface Refunder {
   readonly atMillis: number
   readonly times: number
+  /** Whether it sells all there is; otherwise it is one of two. */
+  readonly sellsAll: boolean
 }
 
 /** A merchant sends off what was paid. */
@@ -42,7 +51,6 @@ export interface Waiting {
   readonly number: number
   readonly atMillis: number
   readonly accountId: AccountId
-  readonly caller: CallerId
   readonly productId: ProductId
   readonly quantity: number
   readonly then: "waits" | "joins again" | "leaves"
@@ -51,9 +59,18 @@ export interface Waiting {
     | "accepts twice"
     | "accepts under two keys"
     | "accepts at its end"
+    | "accepts too late"
+    | "accepts and declines"
     | "declines"
     | "lets it lapse"
+  readonly reservationTtlMillis: number
   readonly goesToSecond: boolean
+}
+
+/** Somebody has what is remembered of a merchant's products read anew. */
+export interface Refreshing {
+  readonly atMillis: number
+  readonly merchant: number
 }
 
 export interface Lives {
@@ -61,76 +78,144 @@ export interface Lives {
   readonly refunders: ReadonlyArray<Refunder>
   readonly senders: ReadonlyArray<Sender>
   readonly waiters: ReadonlyArray<Waiting>
+  /** Edits of what waiting lists depend on. */
+  readonly listEdits: ReadonlyArray<Edit>
+  readonly refreshings: ReadonlyArray<Refreshing>
   readonly offerTtlMillis: number
+  /** How long reservations last that would last longer; null where they do. */
+  readonly reservationTtlMaxMillis: number | null
+}
+
+/** What all of one seed's are drawn from. */
+interface Times {
+  readonly at: () => number
+  readonly extensionMillis: number
+  readonly chargeMillis: ReadonlyArray<number>
+}
+
+/** The same shop, where nobody has longer to pay than that. */
+export const hurried = (shop: Shop, ttlMaxMillis: number | null): Shop => {
+  if (ttlMaxMillis === null) return shop
+  const wishes = new Map(
+    shop.visits.map(({ wish }) => {
+      const reservationTtlMillis = Math.min(wish.reservationTtlMillis, ttlMaxMillis)
+      return [wish, { ...wish, reservationTtlMillis }]
+    }),
+  )
+  return { ...shop, visits: shop.visits.map((visit) => ({ ...visit, wish: wishes.get(visit.wish) ?? visit.wish })) }
 }
 
 const some = <A>(count: number, draw: (number: number) => A): ReadonlyArray<A> =>
   Array.from({ length: count }, (_, number) => draw(number))
 
-export const drawLives = (chance: Chance, { products }: Shop): Lives => {
-  const kind = chance.pick(["none", "none", "paying", "paying", "waiting", "waiting", "both"] as const)
+const drawFate = (chance: Chance, { chargeMillis }: Times, declined: number): ChargeFate => ({
+  isDeclined: chance.happens(declined),
+  decidedAfterMillis: chance.pick(chargeMillis),
+  answeredAfterMillis: chance.happens(0.12) ? null : chance.pick(chargeMillis),
+})
+
+const drawPayer = (chance: Chance, times: Times, number: number): Payer => ({
+  number,
+  keyNumber: chance.happens(0.35) ? chance.below(2) : number,
+  atMillis: times.at(),
+  isSensible: chance.happens(0.85),
+  isExternal: chance.happens(0.12),
+  fates: [drawFate(chance, times, 0.25), drawFate(chance, times, 0.1)],
+  callback: chance.happens(0.6)
+    ? { afterMillis: chance.pick([0, 0, 10, 300, 2_000]), times: chance.pick([1, 2, 2]) }
+    : null,
+  extensionMillis: times.extensionMillis,
+  meetsTheEnd: chance.pick(["neither", "begin", "answer", "answer"]),
+  regrets: chance.happens(0.45),
+  retriesMax: chance.pick([0, 1, 3]),
+  goesToSecond: chance.happens(0.5),
+})
+
+const drawWaiting = (chance: Chance, { at }: Times, { products }: Shop, popular: ProductId, number: number): Waiting => {
+  const { caller } = chance.pick(buyers.filter((buyer) => buyer.customerRef === null))
+  const productId = chance.happens(0.02) ? unknownProduct : chance.pick(products).productId
+  return {
+    number,
+    atMillis: at(),
+    accountId: AccountId.make(caller),
+    productId: chance.happens(0.75) ? popular : productId,
+    quantity: chance.pick([1, 1, 1, 2, 3]),
+    then: chance.pick(["waits", "waits", "waits", "joins again", "leaves"]),
+    answer: chance.pick([
+      "accepts",
+      "accepts twice",
+      "accepts under two keys",
+      "accepts at its end",
+      "accepts at its end",
+      "accepts too late",
+      "accepts and declines",
+      "declines",
+      "lets it lapse",
+    ]),
+    reservationTtlMillis: chance.pick([60_000, 60_000, 300]),
+    goesToSecond: chance.happens(0.5),
+  }
+}
+
+const listChanges: ReadonlyArray<ProductChange> = [
+  { waitlist: false },
+  { waitlist: false },
+  { waitlist: true },
+  { paused: true },
+  { paused: false },
+  { limitPerCustomer: 1 },
+  { limitPerCustomer: 1 },
+  { limitPerCustomer: 1 },
+  { limitPerCustomer: 2 },
+  { limitPerCustomer: null },
+]
+
+const drawListEdit = (chance: Chance, { at }: Times, productId: ProductId): Edit => ({
+  atMillis: at(),
+  productId,
+  change: chance.pick(listChanges),
+  of: "any",
+  retriesMax: 2,
+})
+
+export const drawLives = (chance: Chance, shop: Shop): Lives => {
+  const kind = chance.pick(["none", "none", "paying", "paying", "paying", "waiting", "waiting", "both"] as const)
   const pays = kind === "paying" || kind === "both"
   const waits = kind === "waiting" || kind === "both"
   const lengthMillis = chance.pick([100, 600, 3_000])
   const instants = some(chance.between(1, 5), () => chance.between(0, lengthMillis))
-  const at = () => (chance.happens(0.6) ? chance.pick(instants) : chance.between(0, lengthMillis + 500))
-  const extensionMillis = chance.pick([50, 400, 1_500])
-  const chargeMillis = chance.pick([
-    [0, 5],
-    [0, 60, 400],
-    [5, 400, 1_500],
-  ])
-  const accounts = buyers.filter((buyer) => buyer.customerRef === null)
-  const popular = chance.pick(products)
-  const drawPayer = (number: number): Payer => ({
-    number,
-    atMillis: at(),
-    isExternal: chance.happens(0.15),
-    fate: {
-      isDeclined: chance.happens(0.2),
-      millis: chance.pick(chargeMillis),
-      losesAnswer: chance.happens(0.2),
-    },
-    callback: chance.happens(0.5) ? { afterMillis: chance.pick([0, 0, 10, 300]), times: chance.pick([1, 2]) } : null,
-    extensionMillis,
-    waitsForTheEnd: chance.happens(0.4),
-    regrets: chance.happens(0.25),
-    retriesMax: chance.pick([0, 1, 3]),
-    goesToSecond: chance.happens(0.5),
-  })
-  const drawWaiting = (number: number): Waiting => {
-    const { caller } = chance.pick(accounts)
-    return {
-      number,
-      atMillis: at(),
-      accountId: AccountId.make(caller),
-      caller,
-      productId: chance.happens(0.7) ? popular.productId : chance.pick(products).productId,
-      quantity: chance.pick([1, 1, 1, 2, 3]),
-      then: chance.pick(["waits", "waits", "waits", "joins again", "leaves"]),
-      answer: chance.pick([
-        "accepts",
-        "accepts twice",
-        "accepts under two keys",
-        "accepts at its end",
-        "declines",
-        "lets it lapse",
-      ]),
-      goesToSecond: chance.happens(0.5),
-    }
+  const times: Times = {
+    at: () => (chance.happens(0.6) ? chance.pick(instants) : chance.between(0, lengthMillis + 500)),
+    extensionMillis: chance.pick([50, 50, 400, 1_500]),
+    chargeMillis: chance.pick([
+      [0, 5],
+      [0, 60, 400],
+      [5, 400, 1_500],
+    ]),
   }
+  const popular = chance.pick(shop.products).productId
+  const { at } = times
   return {
-    payers: pays ? some(chance.between(2, 10), drawPayer) : [],
-    refunders: pays ? some(chance.pick([0, 2, 4]), () => ({ atMillis: at() + 200, times: chance.pick([1, 2]) })) : [],
+    payers: pays ? some(chance.between(2, 9), (number) => drawPayer(chance, times, number)) : [],
+    refunders: pays
+      ? some(chance.pick([0, 2, 3]), () => {
+          return { atMillis: at() + 200, times: chance.pick([1, 2]), sellsAll: chance.happens(0.8) }
+        })
+      : [],
     senders: pays
-      ? some(chance.pick([0, 3, 6]), () => ({
-          atMillis: at() + chance.pick([100, 1_500]),
+      ? some(chance.pick([0, 6, 12]), () => ({
+          atMillis: at() + chance.pick([100, 600, 1_500]),
           merchant: chance.below(2),
           times: chance.pick([1, 2]),
           delivers: chance.happens(0.7),
         }))
       : [],
-    waiters: waits ? some(chance.between(1, 7), drawWaiting) : [],
+    waiters: waits ? some(chance.between(1, 7), (number) => drawWaiting(chance, times, shop, popular, number)) : [],
+    listEdits: waits ? some(chance.pick([0, 2, 4, 6]), () => drawListEdit(chance, times, popular)) : [],
+    refreshings: waits
+      ? some(chance.pick([0, 0, 0, 3]), () => ({ atMillis: at(), merchant: chance.below(2) }))
+      : [],
     offerTtlMillis: chance.pick([150, 600, 2_000]),
+    reservationTtlMaxMillis: pays ? chance.pick([null, 150, 500, 1_500]) : null,
   }
 }

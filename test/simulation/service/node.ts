@@ -72,7 +72,8 @@ export interface Surroundings {
   /** The door to the shards of another node; null where it serves them itself. */
   readonly remote: Inventory | null
   readonly chance: Chance
-  readonly provider: Provider
+  /** Whom the node asks about payments that nobody has settled; null where nobody pays. */
+  readonly provider: Provider | null
   readonly history: History
   readonly ledger: Ledger
   /** The coordinator as clients of this node meet it. */
@@ -118,7 +119,7 @@ export const makeNode = Effect.fnUntraced(function* (
   const above = Layer.mergeAll(Layer.fresh(OrderCoordinator.layer), writer, sweeper).pipe(Layer.provideMerge(ending))
   const built = yield* Layer.build(above.pipe(Layer.provide(beneath)))
   const coordinator = watched(Context.get(built, OrderCoordinator))
-  if (remote === null) yield* reconciling(database, inventory, provider)
+  if (remote === null && provider !== null) yield* reconciling(process, database, inventory, provider)
 
   const orderParts = Layer.mergeAll(
     Layer.succeed(OrderCoordinator, coordinator),

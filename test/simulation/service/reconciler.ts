@@ -8,34 +8,32 @@ import type { Inventory } from "../../../src/inventory/Inventory.ts"
 import type { MemoryDatabase } from "../../../src/inventory/memory/MemoryShardStore.ts"
 import type { PaymentRow } from "../../../src/inventory/memory/memoryRows.ts"
 import type { Provider } from "../crowd/provider.ts"
+import type { SimulatedProcess } from "../machine/simulatedProcess.ts"
 
 const intervalMillis = 400
 /** How old a payment is before somebody else than its caller looks at it. */
 const ageMinMillis = 300
 const deadlineMillis = 1_500
+const charged = { isDeclined: false, decidedAfterMillis: 0, answeredAfterMillis: 5 }
 
 export const reconciling = (
+  process: SimulatedProcess,
   database: MemoryDatabase,
   inventory: Inventory["Service"],
   provider: Provider,
 ): Effect.Effect<void, never, Scope.Scope> => {
   const { tables } = database
 
-  const resultFor = Effect.fnUntraced(function* (payment: PaymentRow): Effect.fn.Return<Pay["result"] | null> {
-    const { amount, orderId, paymentId, status } = payment
-    if (status === "refunding") {
-      provider.refund(paymentId)
-      return { _tag: "Refunded" }
-    }
+  const askProvider = Effect.fnUntraced(function* ({ amount, orderId, paymentId, status }: PaymentRow) {
+    if (status === "refunding") return yield* provider.refund(process, paymentId)
     const order = tables.orders.get(orderId)
     const isLive = order?.status === "reserved" && order.expiresAtMillis > (yield* Clock.currentTimeMillis)
-    if (!isLive) return provider.cancel(paymentId)
-    return yield* provider.charge(paymentId, amount, { isDeclined: false, millis: 5, losesAnswer: false })
+    return yield* isLive ? provider.charge(process, paymentId, amount, charged) : provider.cancel(process, paymentId)
   })
 
   const settle = Effect.fnUntraced(function* (payment: PaymentRow) {
+    const result: Pay["result"] | null = yield* askProvider(payment)
     const homeShard = tables.orders.get(payment.orderId)?.homeShard
-    const result = yield* resultFor(payment)
     if (homeShard === undefined || result === null) return
     const { orderId, paymentId } = payment
     const atMillis = yield* Clock.currentTimeMillis
