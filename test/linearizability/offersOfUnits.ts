@@ -15,7 +15,12 @@ export const offeredFrom = (
   { caller }: OrderAttempt,
   productId: string,
   quantity: number,
-): number => earliestCall(waits.filter((wait) => nameOf(wait.caller, wait.productId, wait.quantity) === nameOf(caller, productId, quantity)).map(answerless))
+): number =>
+  earliestCall(
+    waits
+      .filter((wait) => nameOf(wait.caller, wait.productId, wait.quantity) === nameOf(caller, productId, quantity))
+      .map(answerless),
+  )
 
 const answerless = ({ invokedAt }: Wait) => ({ invokedAt, answeredAt: null })
 

@@ -138,6 +138,7 @@ export const run = (scenario: Scenario, modules: Modules = realModules, story = 
     story,
     nodes: [],
     balanced: null,
+    reservationTtlMillis: scenario.lives.reservationTtlMaxMillis ?? 60_000,
     provider: scenario.lives.payers.length > 0 ? new Provider(runtime.world, judged) : null,
   }
   const world: World = { ...place, scenario, weather, ledger, all, modules, seen }

@@ -60,7 +60,8 @@ export class ShardState {
       if (product === undefined) continue
       if (asPlanned && planned !== undefined && planned !== available) this.forget([productId])
       else this.products.set(productId, { ...product, stocked, available })
-      if (product.mayHaveWaiters && available > product.available) this.toOffer.add(productId)
+      // Whatever else it took: what a batch takes from and gives nothing back to is planned to the unit.
+      if (product.mayHaveWaiters && available > 0 && planned === undefined) this.toOffer.add(productId)
     }
     this.rememberUnits(applied.units)
   }

@@ -299,7 +299,7 @@ export class Auditor {
       const circumstances = { first: this.#circumstances.first, hasChangedHands }
       checkRefusal(submission, ledger, circumstances)
       checkNothingToEdit(submission, ledger, circumstances)
-      checkLifeRefusal(submission, ledger, circumstances)
+      checkLifeRefusal(submission, ledger, circumstances, tables)
     }
   }
 

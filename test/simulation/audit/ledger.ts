@@ -7,19 +7,21 @@
  */
 import assert from "node:assert/strict"
 import type { AmendmentWrite, BatchWrite } from "../../../src/domain/batch.ts"
-import { type Command, holdName, type PricedLine, type Release, type Reserve, unitsName } from "../../../src/domain/commands.ts"
+import {
+  type Command,
+  type PricedLine,
+  type Release,
+  type Reserve,
+  unitsName,
+} from "../../../src/domain/commands.ts"
 import type { ProductId, Shard } from "../../../src/domain/ids.ts"
 import type { MemoryDatabase } from "../../../src/inventory/memory/MemoryShardStore.ts"
-import {
-  type BatchEvent,
-  type CartRow,
-  customerOf,
-  type HoldRow,
-} from "../../../src/inventory/memory/memoryRows.ts"
+import { type BatchEvent, type CartRow, customerOf, type HoldRow } from "../../../src/inventory/memory/memoryRows.ts"
 import { holdKey } from "../../../src/inventory/memory/memoryTables.ts"
 import { add, factCount, factsOf, stockCount, unitsCount } from "./counts.ts"
 import type { History, Submission } from "./history.ts"
 import { Changes, changesOfOrders, followLives, type LivesBefore, type LivesCommit } from "./lives.ts"
+import { assertEachOnce } from "./writes.ts"
 import { changesOfPlaces, followWaiting, type Own } from "./waiting.ts"
 
 export interface Step {
@@ -230,7 +232,7 @@ export class Ledger {
     }
     const step = (command: Command, moved: Step["moved"], taken: Step["taken"] = null): void =>
       note(this.#history.byCommand.get(command), moved, taken)
-    assertHoldsOnce(write)
+    assertEachOnce(write)
     let isSurprise = write.extensions.length > 0
     for (const { command } of write.orders) {
       const isNew = tables.orders.get(command.orderId) !== undefined && !before.orders.has(command.orderId)
@@ -436,15 +438,6 @@ const both = (one: ReadonlyMap<string, number>, other: ReadonlyMap<string, numbe
   const moved = new Map(one)
   for (const [name, by] of other) add(moved, name, by)
   return moved
-}
-
-/** A statement knows no order of its commands: a hold is sold, given back or prolonged by one of them at most. */
-const assertHoldsOnce = ({ extensions, orders, releases }: BatchWrite): void => {
-  const sold = orders.flatMap(({ command: { caller, held } }) => [
-    ...new Set(held.map(({ fingerprint, key }) => holdName({ caller, key, fingerprint }))),
-  ])
-  const names = [...sold, ...releases.map(holdName), ...extensions.map(({ command }) => holdName(command))]
-  assert.strictEqual(new Set(names).size, names.length, "one batch decides twice about a hold")
 }
 
 export const quantities = (lines: Lines) =>

@@ -30,7 +30,8 @@ export const checkLifeAnswer = ({ answer, command }: Submission, tables: MemoryT
       return checkSent(command, answer, tables)
     case "Deliver": {
       const shipment = tables.shipmentsOf(command.orderId).find((row) => row.shipmentId === command.shipmentId)
-      if (answer._tag === "Refused") return assert.strictEqual(shipment, undefined, "a shipment that is there is unknown")
+      if (answer._tag === "Refused")
+        return assert.strictEqual(shipment, undefined, "a shipment that is there is unknown")
       if (answer._tag !== "Delivered") return
       return assert.ok(typeof shipment?.deliveredAtMillis === "number", "a shipment was delivered, and is under way")
     }
@@ -74,15 +75,25 @@ const statusesUpTo = (now: PaymentStatus): ReadonlyArray<PaymentStatus> => {
 }
 
 /** Every "no" of this kind, and every place that was given without a change, where the order of the mailbox puts it. */
-export const checkLifeRefusal = (submission: Submission, ledger: Ledger, circumstances: Circumstances): void => {
+export const checkLifeRefusal = (
+  submission: Submission,
+  ledger: Ledger,
+  circumstances: Circumstances,
+  tables: MemoryTables,
+): void => {
   const { command } = submission
   const look = (count: string) => valuesOf(count, submission, ledger, circumstances)
   switch (command._tag) {
     case "Cancel":
     case "Refund":
     case "Extend":
-    case "Ship":
       return checkOrderRefusal({ submission, command, look })
+    case "Ship": {
+      const lines = tables.linesOf(command.orderId)
+      const isSeller = lines.some(({ productId }) => tables.products.get(productId)?.merchantId === command.merchantId)
+      // Who sells nothing in an order ships nothing of it, whatever it is.
+      return isSeller ? checkOrderRefusal({ submission, command, look }) : undefined
+    }
     case "Join":
     case "Leave":
       return checkPlace({ submission, command, look, isEffective: ledger.effective.has(submission) })
@@ -128,7 +139,10 @@ const checkOrderRefusal = ({ command, look, submission }: Refused<Cancel | Refun
       return demand([...isPaid].some(was), "its order was not paid")
     case "payment_in_progress":
       demand(was("reserved"), "its order was no reservation any more")
-      return demand(look(processingCount(orderId)).some((payments) => payments > 0), "no payment was under way")
+      return demand(
+        look(processingCount(orderId)).some((payments) => payments > 0),
+        "no payment was under way",
+      )
     case "already_shipped":
       if (command._tag !== "Ship") return demand(false, "nobody shipped")
       return demand(look(sentCount(orderId, command.merchantId)).includes(1), "nothing was on its way")
@@ -162,6 +176,8 @@ const checkPlace = ({
   if (!isDone || isEffective) return
   const places = look(placeCount(command.productId, command.accountId))
   const expected = command._tag === "Join" ? command.quantity : 0
-  assert.ok(places.includes(expected), `command ${number} changed no place, and there was another one than it asked for`)
+  assert.ok(
+    places.includes(expected),
+    `command ${number} changed no place, and there was another one than it asked for`,
+  )
 }
-

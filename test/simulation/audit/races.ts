@@ -18,10 +18,7 @@ interface Ended<C extends Command> {
 
 type Tagged<Tag extends Command["_tag"]> = Extract<Command, { readonly _tag: Tag }>
 
-const ofKind = <Tag extends Command["_tag"]>(
-  { submissions }: History,
-  tag: Tag,
-): ReadonlyArray<Ended<Tagged<Tag>>> =>
+const ofKind = <Tag extends Command["_tag"]>({ submissions }: History, tag: Tag): ReadonlyArray<Ended<Tagged<Tag>>> =>
   submissions.flatMap((submission) => {
     const { command } = submission
     return command._tag === tag ? [{ submission, command: command as Tagged<Tag> }] : []
@@ -71,11 +68,7 @@ const countPayment = (order: OrderRow, payment: PaymentRow, count: (name: string
 }
 
 /** Two that tell of one charge at once. */
-const countTwins = (
-  pays: ReadonlyArray<Ended<Tagged<"Pay">>>,
-  ledger: Ledger,
-  count: (name: string) => void,
-): void => {
+const countTwins = (pays: ReadonlyArray<Ended<Tagged<"Pay">>>, ledger: Ledger, count: (name: string) => void): void => {
   for (const [at, one] of pays.entries()) {
     if (!ledger.effective.has(one.submission)) continue
     const isTwin = pays.some(
@@ -100,4 +93,3 @@ const countAcceptances = (history: History, ledger: Ledger, count: (name: string
     if (answer?._tag === "HoldMissing" && offer.end === "accepted") count("two accept at once, one has it")
   }
 }
-

@@ -35,6 +35,8 @@ export interface Place {
   balanced: Node | null
   readonly judged: (check: () => void) => void
   readonly story: Story
+  /** How long a reservation lasts that is in no hurry. */
+  readonly reservationTtlMillis: number
   /** Null where nobody pays. */
   readonly provider: Provider | null
 }
@@ -155,8 +157,12 @@ export const usingCart = Effect.fnUntraced(function* (place: Place, tab: Tab) {
   }
   const { buyer, key } = tab
   yield* persisting(place, tab, (node) =>
-    buying(place, node, { buyer, key, lines: null }, { ...tab, reservationTtlMillis: 60_000 }, (orders) =>
-      orders.checkout(buyer, { idempotencyKey: key, expectedTotal: null }),
+    buying(
+      place,
+      node,
+      { buyer, key, lines: null },
+      { ...tab, reservationTtlMillis: place.reservationTtlMillis },
+      (orders) => orders.checkout(buyer, { idempotencyKey: key, expectedTotal: null }),
     ),
   )
 })
@@ -180,9 +186,9 @@ export const regretting = Effect.fnUntraced(function* (place: Place, regret: Reg
 })
 
 /** The same visitor, who wants what the order has. */
-const following = ({ database }: Place, visit: Visit, { orderId }: OrderRow): Visit => {
+const following = ({ database, reservationTtlMillis }: Place, visit: Visit, { orderId }: OrderRow): Visit => {
   const lines = database.tables.linesOf(orderId).map(({ productId, quantity }) => ({ productId, quantity }))
-  const wish = { ...visit.wish, key: `after ${orderId}`, lines, expectedTotal: null, reservationTtlMillis: 60_000 }
+  const wish = { ...visit.wish, key: `after ${orderId}`, lines, expectedTotal: null, reservationTtlMillis }
   return { ...visit, wish }
 }
 

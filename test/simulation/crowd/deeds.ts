@@ -67,7 +67,11 @@ export const doing = Effect.fnUntraced(function* <A extends { readonly _tag: str
 /** Tries until an answer is final or its patience with retries is over, each time through another node. */
 export const persisting = Effect.fnUntraced(function* <A extends { readonly _tag: string }>(
   place: Place,
-  { goesToSecond, pauses, retriesMax }: {
+  {
+    goesToSecond,
+    pauses,
+    retriesMax,
+  }: {
     readonly goesToSecond: boolean
     readonly retriesMax: number
     readonly pauses: ReadonlyArray<number>
@@ -85,21 +89,14 @@ export const persisting = Effect.fnUntraced(function* <A extends { readonly _tag
   return null
 })
 
-export const orderIn = (place: Place, statuses: ReadonlyArray<OrderRow["status"]> | null): OrderRow | null => {
-  const all = place.database.tables.orders.all()
-  const orders = statuses === null ? all : all.filter((order) => statuses.includes(order.status))
-  return orders.length === 0 ? null : place.chance.pick(orders)
-}
-
-/** The same, waited for a little. */
-export const orderAwaited = Effect.fnUntraced(function* (
-  place: Place,
+export const orderIn = (
+  { chance, database: { tables } }: Place,
   statuses: ReadonlyArray<OrderRow["status"]> | null,
-) {
-  for (let look = 0; look < 6; look++) {
-    const order = orderIn(place, statuses)
-    if (order !== null) return order
-    yield* Effect.sleep(120)
-  }
-  return null
-})
+  isPreferred: (order: OrderRow) => boolean = () => false,
+): OrderRow | null => {
+  const all = tables.orders.all()
+  const orders = statuses === null ? all : all.filter((order) => statuses.includes(order.status))
+  const preferred = orders.filter(isPreferred)
+  const from = preferred.length > 0 ? preferred : orders
+  return from.length === 0 ? null : chance.pick(from)
+}

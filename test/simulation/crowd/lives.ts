@@ -14,8 +14,9 @@ export interface Payer {
   /** Under which of its keys: now and then one that somebody else has used for another order. */
   readonly keyNumber: number
   readonly atMillis: number
-  /** Whether only reservations are paid, or whatever order there is. */
+  /** Whether only reservations are paid, or whatever order there is; and whether it is one that two merchants sell. */
   readonly isSensible: boolean
+  readonly prefersShared: boolean
   readonly isExternal: boolean
   /** What becomes of its charge, and of the one that it tries after one that was declined. */
   readonly fates: readonly [ChargeFate, ChargeFate]
@@ -119,6 +120,7 @@ const drawPayer = (chance: Chance, times: Times, number: number): Payer => ({
   keyNumber: chance.happens(0.35) ? chance.below(2) : number,
   atMillis: times.at(),
   isSensible: chance.happens(0.85),
+  prefersShared: chance.happens(0.5),
   isExternal: chance.happens(0.12),
   fates: [drawFate(chance, times, 0.25), drawFate(chance, times, 0.1)],
   callback: chance.happens(0.6)
@@ -131,7 +133,13 @@ const drawPayer = (chance: Chance, times: Times, number: number): Payer => ({
   goesToSecond: chance.happens(0.5),
 })
 
-const drawWaiting = (chance: Chance, { at }: Times, { products }: Shop, popular: ProductId, number: number): Waiting => {
+const drawWaiting = (
+  chance: Chance,
+  { at }: Times,
+  { products }: Shop,
+  popular: ProductId,
+  number: number,
+): Waiting => {
   const { caller } = chance.pick(buyers.filter((buyer) => buyer.customerRef === null))
   const productId = chance.happens(0.02) ? unknownProduct : chance.pick(products).productId
   return {
@@ -196,7 +204,7 @@ export const drawLives = (chance: Chance, shop: Shop): Lives => {
   const popular = chance.pick(shop.products).productId
   const { at } = times
   return {
-    payers: pays ? some(chance.between(2, 9), (number) => drawPayer(chance, times, number)) : [],
+    payers: pays ? some(chance.between(3, 14), (number) => drawPayer(chance, times, number)) : [],
     refunders: pays
       ? some(chance.pick([0, 2, 3]), () => {
           return { atMillis: at() + 200, times: chance.pick([1, 2]), sellsAll: chance.happens(0.8) }
@@ -210,12 +218,10 @@ export const drawLives = (chance: Chance, shop: Shop): Lives => {
           delivers: chance.happens(0.7),
         }))
       : [],
-    waiters: waits ? some(chance.between(1, 7), (number) => drawWaiting(chance, times, shop, popular, number)) : [],
-    listEdits: waits ? some(chance.pick([0, 2, 4, 6]), () => drawListEdit(chance, times, popular)) : [],
-    refreshings: waits
-      ? some(chance.pick([0, 0, 0, 3]), () => ({ atMillis: at(), merchant: chance.below(2) }))
-      : [],
+    waiters: waits ? some(chance.between(2, 9), (number) => drawWaiting(chance, times, shop, popular, number)) : [],
+    listEdits: waits ? some(chance.pick([0, 3, 4, 8]), () => drawListEdit(chance, times, popular)) : [],
+    refreshings: waits ? some(chance.pick([0, 0, 0, 3]), () => ({ atMillis: at(), merchant: chance.below(2) })) : [],
     offerTtlMillis: chance.pick([150, 600, 2_000]),
-    reservationTtlMaxMillis: pays ? chance.pick([null, 150, 500, 1_500]) : null,
+    reservationTtlMaxMillis: pays ? chance.pick([null, null, 500, 1_500]) : null,
   }
 }

@@ -5,15 +5,15 @@
  */
 import { Clock, Effect } from "effect"
 import type { Extend, ExtendOutcome, Pay, PayOutcome } from "../../../src/domain/commands.ts"
-import type { PaymentId, ShipmentId } from "../../../src/domain/ids.ts"
+import type { MerchantId, PaymentId, ShipmentId } from "../../../src/domain/ids.ts"
 import type { OrderRow } from "../../../src/inventory/memory/memoryRows.ts"
 import type { CommandError } from "../../../src/inventory/shard/mailboxEntry.ts"
 import type { Node } from "../service/node.ts"
 import { cancelling, nodeFor, type Place } from "./crowd.ts"
-import { type Begun, deadlineMillis, doing, isOpen, orderAwaited, orderIn, persisting, trying } from "./deeds.ts"
+import { type Begun, deadlineMillis, doing, isOpen, orderIn, persisting, trying } from "./deeds.ts"
 import type { Payer, Refunder, Sender } from "./lives.ts"
 import type { ChargeFate, Provider } from "./provider.ts"
-import { merchantIds, paymentIdOf } from "./shop.ts"
+import { merchantIds, paymentIdOf, shipmentIdOf } from "./shop.ts"
 
 const settings = { orderDeadlineMillis: deadlineMillis, reservationTtlMillis: 60_000 }
 const twice = { concurrency: "unbounded", discard: true } as const
@@ -68,17 +68,40 @@ const fateAt = (place: Place, { meetsTheEnd }: Payer, fate: ChargeFate, order: O
   if (meetsTheEnd !== "answer" || fate.answeredAfterMillis === null) return fate
   const leftMillis = endOf(place, order) - place.runtime.nowMillis - fate.decidedAfterMillis
   if (leftMillis > 800) return fate
-  return { ...fate, answeredAfterMillis: Math.max(0, leftMillis + place.chance.pick([-30, -2, -1, 0, 1, 20])) }
+  return { ...fate, answeredAfterMillis: Math.max(0, leftMillis + place.chance.pick([-150, -80, -40, -20, -2, 0, 20])) }
 }
+
+/** An order to pay, waited for a little. */
+const orderAwaited = Effect.fnUntraced(function* (
+  place: Place,
+  { isSensible, meetsTheEnd, prefersShared }: Payer,
+): Effect.fn.Return<OrderRow | null> {
+  const { database, runtime } = place
+  const { tables } = database
+  const sellersOf = ({ orderId }: OrderRow) =>
+    new Set(tables.linesOf(orderId).map((line) => tables.products.get(line.productId)?.merchantId))
+  const isPreferred = (order: OrderRow): boolean => {
+    const leftMillis = order.expiresAtMillis - runtime.nowMillis
+    if (leftMillis < 0 || tables.paymentsOf(order.orderId).length > 0) return false
+    if (meetsTheEnd !== "neither" && leftMillis > 1_500) return false
+    return !prefersShared || sellersOf(order).size > 1
+  }
+  for (let look = 0; look < 6; look++) {
+    const order = orderIn(place, isSensible ? ["reserved"] : null, isPreferred)
+    if (order !== null) return order
+    yield* Effect.sleep(120)
+  }
+  return null
+})
 
 export const paying = Effect.fnUntraced(function* (place: Place, payer: Payer) {
   const { chance, provider, runtime } = place
   yield* Effect.sleep(payer.atMillis)
-  const order = yield* orderAwaited(place, payer.isSensible ? ["reserved"] : null)
+  const order = yield* orderAwaited(place, payer)
   if (order === null || provider === null) return
   const leftMillis = order.expiresAtMillis - runtime.nowMillis
   if (payer.meetsTheEnd === "begin" && leftMillis > 0 && leftMillis < 5_000) {
-    yield* Effect.sleep(Math.max(0, leftMillis + chance.pick([-30, -5, -1, 0, 1])))
+    yield* Effect.sleep(Math.max(0, leftMillis + chance.pick([-90, -40, -10, -1, 0])))
   }
   const charging = { payer, order, provider, attempt: 0 } as const
   yield* Effect.all(
@@ -105,7 +128,7 @@ const charged: (place: Place, charging: Charging) => Effect.Effect<void> = Effec
 const regretted = Effect.fnUntraced(function* (place: Place, { order, payer }: Charging) {
   const { answeredAfterMillis, decidedAfterMillis } = payer.fates[0]
   const dueMillis = decidedAfterMillis + (answeredAfterMillis ?? 0)
-  yield* Effect.sleep(Math.max(0, dueMillis + place.chance.pick([-20, 0, 0, 1, 40])))
+  yield* Effect.sleep(Math.max(0, dueMillis + place.chance.pick([-10, 0, 1, 5, 20, 50])))
   yield* cancelling(place, order, order.caller, null)
 })
 
@@ -115,6 +138,10 @@ const calledBack = Effect.fnUntraced(function* (place: Place, { order, payer, pr
   const { callback, fates, number } = payer
   if (callback === null) return
   yield* Effect.sleep(fates[0].decidedAfterMillis + callback.afterMillis)
+  const leftMillis = endOf(place, order) - place.runtime.nowMillis
+  if (payer.meetsTheEnd === "answer" && leftMillis > 0 && leftMillis < 800) {
+    yield* Effect.sleep(Math.max(0, leftMillis + chance.pick([-100, -40, -10, -1, 5])))
+  }
   for (let round = 0; round < 4; round++) {
     const payment = database.tables.paymentsOf(order.orderId).find(({ key }) => key === keyOf(payer, 0))
     const result = payment === undefined ? null : provider.resultOf(payment.paymentId)
@@ -123,7 +150,9 @@ const calledBack = Effect.fnUntraced(function* (place: Place, { order, payer, pr
         Effect.suspend(() => {
           const node = nodeFor(place, isSecond)
           if (node === undefined) return Effect.succeed(false)
-          const told = settling(node, order, payment.paymentId, result)
+          // Now and then the provider names another order, which is not what its payment is of.
+          const named = chance.happens(0.05) ? (orderIn(place, null) ?? order) : order
+          const told = settling(node, named, payment.paymentId, result)
           return Effect.map(doing(place, node, "callback", `payer ${number}`, told), (answer) => !isOpen(answer))
         })
       const first = chance.happens(0.5)
@@ -159,12 +188,15 @@ export const refunding = Effect.fnUntraced(function* (place: Place, { atMillis, 
 })
 
 export const sending = Effect.fnUntraced(function* (place: Place, { atMillis, delivers, merchant, times }: Sender) {
-  const { chance } = place
+  const { chance, database } = place
   yield* Effect.sleep(atMillis)
   const order = orderIn(place, ["partiallyShipped"]) ?? orderIn(place, chance.happens(0.8) ? ["paid"] : null)
-  const merchantId = merchantIds[merchant]
-  if (order === null || merchantId === undefined) return
-  const who = `merchant ${merchant}`
+  if (order === null) return
+  const senders = new Set(database.tables.shipmentsOf(order.orderId).map((shipment) => shipment.merchantId))
+  const other = merchantIds.find((id) => !senders.has(id))
+  const merchantId = (senders.size > 0 && chance.happens(0.7) ? other : null) ?? merchantIds[merchant]
+  if (merchantId === undefined) return
+  const who = `merchant ${merchantIds.indexOf(merchantId)}`
   const sent: Array<ShipmentId> = []
   const once = Effect.gen(function* () {
     const node = nodeFor(place, chance.happens(0.5))
@@ -175,6 +207,10 @@ export const sending = Effect.fnUntraced(function* (place: Place, { atMillis, de
     ).pipe(Effect.map((answer) => answer ?? { _tag: "NotFound" as const }))
     const answer = yield* doing(place, node, "shipment", who, question)
     if (answer._tag === "Sent") sent.push(answer.shipment.id)
+    // Who sells nothing in it tries past the service, which would look; only the shard keeps it from that.
+    if (answer._tag !== "NotFound") return
+    const shipmentId = shipmentIdOf(place.history.submissions.length)
+    yield* doing(place, node, "stranger's shipment", who, shippedBy(node, order, { shipmentId, merchantId }))
   })
   yield* Effect.forEach(Array.from({ length: times }), () => once, twice)
   const [shipmentId] = sent
@@ -182,8 +218,20 @@ export const sending = Effect.fnUntraced(function* (place: Place, { atMillis, de
   yield* Effect.sleep(chance.pick([0, 50, 400]))
   const manner = { goesToSecond: chance.happens(0.5), retriesMax: 1, pauses: [30] }
   yield* persisting(place, manner, (node) => {
-    const question = Effect.flatMap(node.shipments(settings), (shipments) => shipments.deliver([merchantId], shipmentId))
+    const question = Effect.flatMap(node.shipments(settings), (shipments) =>
+      shipments.deliver([merchantId], shipmentId),
+    )
     const told = Effect.map(question, (answer) => answer ?? { _tag: "NotFound" as const })
     return doing(place, node, "delivery", who, told)
   })
 })
+
+const shippedBy = (
+  node: Node,
+  { homeShard, orderId }: OrderRow,
+  by: { readonly shipmentId: ShipmentId; readonly merchantId: MerchantId },
+) =>
+  Effect.flatMap(Clock.currentTimeMillis, (nowMillis) => {
+    const command = { _tag: "Ship", ...by, orderId, carrier: "owls", trackingNumber: "none" } as const
+    return node.inventory.submit(homeShard, command, nowMillis + deadlineMillis)
+  })

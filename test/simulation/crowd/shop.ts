@@ -4,7 +4,7 @@
  */
 import { productUnitsMax } from "../../../src/domain/bounds.ts"
 import type { ProductChange, Restock } from "../../../src/domain/commands.ts"
-import { CallerId, MerchantId, PaymentId, ProductId, StockMovementId } from "../../../src/domain/ids.ts"
+import { CallerId, MerchantId, PaymentId, ProductId, ShipmentId, StockMovementId } from "../../../src/domain/ids.ts"
 import { mergeLines, type RequestedLine } from "../../../src/domain/order.ts"
 import type { NewProduct } from "../../../src/inventory/memory/MemoryShardStore.ts"
 import type { PlaceOrder } from "../../../src/orders/Orders.ts"
@@ -307,3 +307,6 @@ export const movementIdOf = (number: number): StockMovementId => StockMovementId
 
 /** The id that a payer's try gives its payment. */
 export const paymentIdOf = (number: number, round: number): PaymentId => PaymentId.make(uuid(5, 16 * number + round))
+
+/** The id of a shipment that no service made. */
+export const shipmentIdOf = (number: number): ShipmentId => ShipmentId.make(uuid(6, number))

@@ -12,7 +12,7 @@ import type { SimulatedProcess } from "../machine/simulatedProcess.ts"
 
 const intervalMillis = 400
 /** How old a payment is before somebody else than its caller looks at it. */
-const ageMinMillis = 300
+const ageMinMillis = 600
 const deadlineMillis = 1_500
 const charged = { isDeclined: false, decidedAfterMillis: 0, answeredAfterMillis: 5 }
 
