@@ -106,7 +106,7 @@ export const drawScenario = (seed: number, schedule = 0): Scenario => {
 }
 
 const crowdKinds = ["visits", "deliveries", "regrets", "edits", "tabs"] as const
-const lifeKinds = ["payers", "refunders", "senders", "waiters", "listEdits", "refreshings"] as const
+const lifeKinds = ["payers", "refunders", "senders", "waiters", "hunters", "listEdits", "refreshings"] as const
 
 /** The names of what can be left out, the crowd first. */
 export const partsOf = ({
@@ -150,6 +150,7 @@ export const onlyWith = (scenario: Scenario, parts: ReadonlySet<string>): Scenar
       refunders: kept("refunders", lives.refunders),
       senders: kept("senders", lives.senders),
       waiters: kept("waiters", lives.waiters),
+      hunters: kept("hunters", lives.hunters),
       listEdits: kept("listEdits", lives.listEdits),
       refreshings: kept("refreshings", lives.refreshings),
     },

@@ -7,13 +7,7 @@
  */
 import assert from "node:assert/strict"
 import type { AmendmentWrite, BatchWrite } from "../../../src/domain/batch.ts"
-import {
-  type Command,
-  type PricedLine,
-  type Release,
-  type Reserve,
-  unitsName,
-} from "../../../src/domain/commands.ts"
+import { type Command, type PricedLine, type Release, type Reserve, unitsName } from "../../../src/domain/commands.ts"
 import type { ProductId, Shard } from "../../../src/domain/ids.ts"
 import type { MemoryDatabase } from "../../../src/inventory/memory/MemoryShardStore.ts"
 import { type BatchEvent, type CartRow, customerOf, type HoldRow } from "../../../src/inventory/memory/memoryRows.ts"

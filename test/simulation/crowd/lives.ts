@@ -6,6 +6,7 @@ import type { ProductChange } from "../../../src/domain/commands.ts"
 import { AccountId, type ProductId } from "../../../src/domain/ids.ts"
 import type { Chance } from "../machine/chance.ts"
 import type { ChargeFate } from "./provider.ts"
+import type { Buyer } from "../../../src/orders/placing.ts"
 import { buyers, type Edit, type Shop, unknownProduct } from "./shop.ts"
 
 /** Somebody pays an order that is there. */
@@ -68,6 +69,17 @@ export interface Waiting {
   readonly goesToSecond: boolean
 }
 
+/** Somebody who does not wait asks for a unit of what others wait for, again and again, and keeps none for long. */
+export interface Hunter {
+  readonly number: number
+  readonly atMillis: number
+  readonly buyer: Buyer
+  readonly productId: ProductId
+  readonly everyMillis: number
+  readonly times: number
+  readonly reservationTtlMillis: number
+}
+
 /** Somebody has what is remembered of a merchant's products read anew. */
 export interface Refreshing {
   readonly atMillis: number
@@ -79,6 +91,7 @@ export interface Lives {
   readonly refunders: ReadonlyArray<Refunder>
   readonly senders: ReadonlyArray<Sender>
   readonly waiters: ReadonlyArray<Waiting>
+  readonly hunters: ReadonlyArray<Hunter>
   /** Edits of what waiting lists depend on. */
   readonly listEdits: ReadonlyArray<Edit>
   readonly refreshings: ReadonlyArray<Refreshing>
@@ -120,7 +133,7 @@ const drawPayer = (chance: Chance, times: Times, number: number): Payer => ({
   keyNumber: chance.happens(0.35) ? chance.below(2) : number,
   atMillis: times.at(),
   isSensible: chance.happens(0.85),
-  prefersShared: chance.happens(0.5),
+  prefersShared: chance.happens(0.85),
   isExternal: chance.happens(0.12),
   fates: [drawFate(chance, times, 0.25), drawFate(chance, times, 0.1)],
   callback: chance.happens(0.6)
@@ -165,16 +178,31 @@ const drawWaiting = (
   }
 }
 
+const drawHunter = (chance: Chance, { at }: Times, productId: ProductId, number: number): Hunter => ({
+  number,
+  atMillis: at(),
+  buyer: chance.pick(buyers),
+  productId,
+  everyMillis: chance.pick([10, 30, 80]),
+  times: chance.pick([6, 12]),
+  reservationTtlMillis: chance.pick([60, 200, 500]),
+})
+
 const listChanges: ReadonlyArray<ProductChange> = [
   { waitlist: false },
   { waitlist: false },
   { waitlist: true },
+  { waitlist: true },
   { paused: true },
+  { paused: false },
+  { paused: false },
   { paused: false },
   { limitPerCustomer: 1 },
   { limitPerCustomer: 1 },
   { limitPerCustomer: 1 },
   { limitPerCustomer: 2 },
+  { limitPerCustomer: null },
+  { limitPerCustomer: null },
   { limitPerCustomer: null },
 ]
 
@@ -204,14 +232,14 @@ export const drawLives = (chance: Chance, shop: Shop): Lives => {
   const popular = chance.pick(shop.products).productId
   const { at } = times
   return {
-    payers: pays ? some(chance.between(3, 14), (number) => drawPayer(chance, times, number)) : [],
+    payers: pays ? some(chance.between(3, 12), (number) => drawPayer(chance, times, number)) : [],
     refunders: pays
       ? some(chance.pick([0, 2, 3]), () => {
           return { atMillis: at() + 200, times: chance.pick([1, 2]), sellsAll: chance.happens(0.8) }
         })
       : [],
     senders: pays
-      ? some(chance.pick([0, 6, 12]), () => ({
+      ? some(chance.pick([2, 8, 14]), () => ({
           atMillis: at() + chance.pick([100, 600, 1_500]),
           merchant: chance.below(2),
           times: chance.pick([1, 2]),
@@ -219,9 +247,10 @@ export const drawLives = (chance: Chance, shop: Shop): Lives => {
         }))
       : [],
     waiters: waits ? some(chance.between(2, 9), (number) => drawWaiting(chance, times, shop, popular, number)) : [],
-    listEdits: waits ? some(chance.pick([0, 3, 4, 8]), () => drawListEdit(chance, times, popular)) : [],
+    hunters: waits ? some(chance.pick([0, 0, 1, 1]), (number) => drawHunter(chance, times, popular, number)) : [],
+    listEdits: waits ? some(chance.pick([0, 3, 8, 12]), () => drawListEdit(chance, times, popular)) : [],
     refreshings: waits ? some(chance.pick([0, 0, 0, 3]), () => ({ atMillis: at(), merchant: chance.below(2) })) : [],
     offerTtlMillis: chance.pick([150, 600, 2_000]),
-    reservationTtlMaxMillis: pays ? chance.pick([null, null, 500, 1_500]) : null,
+    reservationTtlMaxMillis: pays ? chance.pick([null, null, 500, 1_500]) : chance.pick([null, null, 150, 500]),
   }
 }

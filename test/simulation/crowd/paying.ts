@@ -140,7 +140,7 @@ const calledBack = Effect.fnUntraced(function* (place: Place, { order, payer, pr
   yield* Effect.sleep(fates[0].decidedAfterMillis + callback.afterMillis)
   const leftMillis = endOf(place, order) - place.runtime.nowMillis
   if (payer.meetsTheEnd === "answer" && leftMillis > 0 && leftMillis < 800) {
-    yield* Effect.sleep(Math.max(0, leftMillis + chance.pick([-100, -40, -10, -1, 5])))
+    yield* Effect.sleep(Math.max(0, leftMillis + chance.pick([-100, -40, -10, -1, 5, 15])))
   }
   for (let round = 0; round < 4; round++) {
     const payment = database.tables.paymentsOf(order.orderId).find(({ key }) => key === keyOf(payer, 0))
