@@ -53,6 +53,14 @@ interface Before extends LivesBefore {
   readonly leases: ReadonlyArray<{ readonly epoch: number; readonly batch: number }>
 }
 
+/** A batch that was written, and the products of which it sold or held units. */
+interface Batch {
+  readonly write: BatchWrite
+  readonly before: Before
+  readonly atMillis: number
+  readonly takes: ReadonlySet<ProductId>
+}
+
 export class Ledger {
   readonly batches: Array<AppliedBatch> = []
   /** The content that each batch number was sent with; a number has one content for ever. */
@@ -269,9 +277,35 @@ export class Ledger {
       else isSurprise = true
     }
     const takes = new Set(steps.flatMap(({ taken }) => taken?.lines.map((line) => line.productId) ?? []))
+    const { events, own } = this.#followLives({ write, before, atMillis, takes }, changes, note)
+    steps.push(...this.#ownSteps(write.shard, own, changes))
+    changes.assertAllClaimed()
+    if (own.offers.length < write.offers.length) isSurprise = true
+    for (const amendment of write.amendments) {
+      if (!this.#isAmended(amendment, before)) isSurprise = true
+      else note(this.#history.byContent.get(amendment.change), this.#editOf(amendment, before))
+    }
+    return {
+      steps: steps.sort((left, right) => left.submission.number - right.submission.number),
+      isSurprise,
+      events,
+    }
+  }
+
+  /** What became of orders, payments, shipments and waiting lists; of what ends, each line away from home goes back once. */
+  #followLives(
+    { atMillis, before, takes, write }: Batch,
+    changes: Changes,
+    note: (submission: Submission | undefined, moved: Step["moved"]) => void,
+  ): { readonly events: ReadonlyArray<string>; readonly own: Own } {
+    const { tables } = this.#database
     let linesAway = 0
     const commit: LivesCommit = {
-      ...{ tables, before, write, atMillis, history: this.#history },
+      tables,
+      before,
+      write,
+      atMillis,
+      history: this.#history,
       went: (name) => add(this.went, name, 1),
       note: (submission, about, ended) => {
         const lines = ended === undefined ? [] : tables.linesOf(ended.orderId)
@@ -286,18 +320,7 @@ export class Ledger {
     assert.strictEqual(sent.length, linesAway, "each line of another shard goes back once")
     const own = followWaiting(commit, takes)
     this.#noteOffers(own)
-    steps.push(...this.#ownSteps(write.shard, own, changes))
-    changes.assertAllClaimed()
-    if (own.offers.length < write.offers.length) isSurprise = true
-    for (const amendment of write.amendments) {
-      if (!this.#isAmended(amendment, before)) isSurprise = true
-      else note(this.#history.byContent.get(amendment.change), this.#editOf(amendment, before))
-    }
-    return {
-      steps: steps.sort((left, right) => left.submission.number - right.submission.number),
-      isSurprise,
-      events: [...events, ...own.events],
-    }
+    return { events: [...events, ...own.events], own }
   }
 
   /** An offer ends once, in one way. */

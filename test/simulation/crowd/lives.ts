@@ -55,7 +55,7 @@ export interface Waiting {
   readonly accountId: AccountId
   readonly productId: ProductId
   readonly quantity: number
-  readonly then: "waits" | "joins again" | "leaves"
+  readonly afterwards: "waits" | "joins again" | "leaves"
   readonly answer:
     | "accepts"
     | "accepts twice"
@@ -161,7 +161,7 @@ const drawWaiting = (
     accountId: AccountId.make(caller),
     productId: chance.happens(0.75) ? popular : productId,
     quantity: chance.pick([1, 1, 1, 2, 3]),
-    then: chance.pick(["waits", "waits", "waits", "joins again", "leaves"]),
+    afterwards: chance.pick(["waits", "waits", "waits", "joins again", "leaves"]),
     answer: chance.pick([
       "accepts",
       "accepts twice",

@@ -28,12 +28,13 @@ const manner = { retriesMax: 2, pauses: [0, 30, 200] }
 
 export const waiting = Effect.fnUntraced(function* (place: Place, waiter: Waiting) {
   const { chance, database } = place
-  const { accountId, goesToSecond, productId, then } = waiter
+  const { accountId, afterwards, goesToSecond, productId } = waiter
   yield* Effect.sleep(waiter.atMillis)
   yield* joining(place, waiter, waiter.quantity)
-  if (then !== "waits") yield* Effect.sleep(chance.pick([0, 40, 300]))
-  if (then === "joins again") yield* joining(place, waiter, chance.pick([waiter.quantity, waiter.quantity + 1, 1]))
-  if (then === "leaves") {
+  if (afterwards !== "waits") yield* Effect.sleep(chance.pick([0, 40, 300]))
+  if (afterwards === "joins again")
+    yield* joining(place, waiter, chance.pick([waiter.quantity, waiter.quantity + 1, 1]))
+  if (afterwards === "leaves") {
     const left = (lists: Lists) => Effect.as(lists.leave(accountId, productId), { _tag: "Left" as const })
     return void (yield* persisting(place, { ...manner, goesToSecond }, (node) =>
       doing(place, node, "leave", `waiter ${waiter.number}`, asked(node, waiter, left)),

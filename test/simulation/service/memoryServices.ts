@@ -73,7 +73,10 @@ export const memoryWaitingLists = ({ tables, weather }: MemoryDatabase): Waiting
     return look(yield* Clock.currentTimeMillis)
   })
   const offerOf = ({ attempt, currency, expiresAtMillis, productId, quantity, unitPrice }: HoldRow): Offer => ({
-    ...{ id: OfferId.make(attempt), productId, quantity, expiresAtMillis },
+    id: OfferId.make(attempt),
+    productId,
+    quantity,
+    expiresAtMillis,
     unitPrice: { amount: unitPrice, currency },
   })
   const openOf = (accountId: AccountId, nowMillis: number) =>
