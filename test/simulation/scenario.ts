@@ -106,7 +106,16 @@ export const drawScenario = (seed: number, schedule = 0): Scenario => {
 }
 
 const crowdKinds = ["visits", "deliveries", "regrets", "edits", "tabs"] as const
-const lifeKinds = ["payers", "refunders", "senders", "waiters", "hunters", "listEdits", "refreshings"] as const
+const lifeKinds = [
+  "payers",
+  "refunders",
+  "senders",
+  "waiters",
+  "hunters",
+  "chasers",
+  "listEdits",
+  "refreshings",
+] as const
 
 /** The names of what can be left out, the crowd first. */
 export const partsOf = ({
@@ -151,6 +160,7 @@ export const onlyWith = (scenario: Scenario, parts: ReadonlySet<string>): Scenar
       senders: kept("senders", lives.senders),
       waiters: kept("waiters", lives.waiters),
       hunters: kept("hunters", lives.hunters),
+      chasers: kept("chasers", lives.chasers),
       listEdits: kept("listEdits", lives.listEdits),
       refreshings: kept("refreshings", lives.refreshings),
     },

@@ -28,7 +28,8 @@ import { Chance } from "./machine/chance.ts"
 import { countAll } from "./coverage.ts"
 import { firstCounts } from "./audit/counts.ts"
 import { paying, refunding, sending } from "./crowd/paying.ts"
-import { hunting, refreshing, waiting } from "./crowd/waitingForUnits.ts"
+import { chasing, hunting, refreshing } from "./crowd/hunting.ts"
+import { waiting } from "./crowd/waitingForUnits.ts"
 import { waitersWhoFit } from "./audit/waiting.ts"
 import { Provider } from "./crowd/provider.ts"
 import { editing, knownBy, moving, type Place, regretting, usingCart, visiting } from "./crowd/crowd.ts"
@@ -173,6 +174,7 @@ const wholeRun = Effect.fnUntraced(function* (world: World): Effect.fn.Return<vo
     ...scenario.lives.senders.map((sender) => sending(world, sender)),
     ...scenario.lives.waiters.map((waiter) => waiting(world, waiter)),
     ...scenario.lives.hunters.map((hunter) => hunting(world, hunter)),
+    ...scenario.lives.chasers.map((chaser) => chasing(world, chaser)),
     ...scenario.lives.listEdits.map((edit) => editing(world, edit)),
     ...scenario.lives.refreshings.map((refresh) => refreshing(world, refresh)),
     ...scenario.incidents.map((incident) => befalling(world, incident)),

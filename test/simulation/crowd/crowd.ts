@@ -186,10 +186,11 @@ export const regretting = Effect.fnUntraced(function* (place: Place, regret: Reg
 })
 
 /** The same visitor, who wants what the order has. */
-const following = ({ database, reservationTtlMillis }: Place, visit: Visit, { orderId }: OrderRow): Visit => {
+const following = ({ chance, database, reservationTtlMillis }: Place, visit: Visit, { orderId }: OrderRow): Visit => {
   const lines = database.tables.linesOf(orderId).map(({ productId, quantity }) => ({ productId, quantity }))
   const wish = { ...visit.wish, key: `after ${orderId}`, lines, expectedTotal: null, reservationTtlMillis }
-  return { ...visit, wish }
+  // At once, or as late as what travels to another shard may be there.
+  return { ...visit, atMillis: chance.pick([0, 0, 0, 10, 40]), wish }
 }
 
 export const cancelling = Effect.fnUntraced(function* (

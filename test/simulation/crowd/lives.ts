@@ -80,10 +80,24 @@ export interface Hunter {
   readonly reservationTtlMillis: number
 }
 
-/** Somebody has what is remembered of a merchant's products read anew. */
+/** Somebody who knows that an order is given up asks for what it had. */
+export interface Chaser extends Omit<Hunter, "productId"> {
+  /** Of which product; null is any, first one of another shard than its order's. */
+  readonly productId: ProductId | null
+  /** Who begins to wait for it before that. */
+  readonly waiters: ReadonlyArray<Omit<Waiting, "productId">>
+  /** How many orders of it are given up, and how long after one another. */
+  readonly orders: number
+  readonly pauseMillis: number
+  /** Whether its shard is made to read anew what it knows of the product. */
+  readonly refreshes: boolean
+}
+
+/** Somebody has what is remembered of a merchant's products read anew, now and then many times in a row. */
 export interface Refreshing {
   readonly atMillis: number
   readonly merchant: number
+  readonly times: number
 }
 
 export interface Lives {
@@ -92,6 +106,7 @@ export interface Lives {
   readonly senders: ReadonlyArray<Sender>
   readonly waiters: ReadonlyArray<Waiting>
   readonly hunters: ReadonlyArray<Hunter>
+  readonly chasers: ReadonlyArray<Chaser>
   /** Edits of what waiting lists depend on. */
   readonly listEdits: ReadonlyArray<Edit>
   readonly refreshings: ReadonlyArray<Refreshing>
@@ -146,6 +161,8 @@ const drawPayer = (chance: Chance, times: Times, number: number): Payer => ({
   goesToSecond: chance.happens(0.5),
 })
 
+const accounts = buyers.flatMap(({ caller, customerRef }) => (customerRef === null ? [AccountId.make(caller)] : []))
+
 const drawWaiting = (
   chance: Chance,
   { at }: Times,
@@ -153,12 +170,11 @@ const drawWaiting = (
   popular: ProductId,
   number: number,
 ): Waiting => {
-  const { caller } = chance.pick(buyers.filter((buyer) => buyer.customerRef === null))
   const productId = chance.happens(0.02) ? unknownProduct : chance.pick(products).productId
   return {
     number,
     atMillis: at(),
-    accountId: AccountId.make(caller),
+    accountId: chance.pick(accounts),
     productId: chance.happens(0.75) ? popular : productId,
     quantity: chance.pick([1, 1, 1, 2, 3]),
     afterwards: chance.pick(["waits", "waits", "waits", "joins again", "leaves"]),
@@ -186,6 +202,23 @@ const drawHunter = (chance: Chance, { at }: Times, productId: ProductId, number:
   everyMillis: chance.pick([10, 30, 80]),
   times: chance.pick([6, 12]),
   reservationTtlMillis: chance.pick([60, 200, 500]),
+})
+
+const drawChaser = (chance: Chance, times: Times, shop: Shop, productId: ProductId | null, number: number): Chaser => ({
+  ...drawHunter(chance, times, unknownProduct, number),
+  productId,
+  waiters:
+    productId === null
+      ? []
+      : accounts.slice(0, 3).map((accountId, at) => {
+          const waiter = drawWaiting(chance, times, shop, productId, 100 + 10 * number + at)
+          return { ...waiter, accountId, quantity: 1, afterwards: "waits" }
+        }),
+  everyMillis: chance.pick([3, 10, 20]),
+  times: 8,
+  orders: chance.pick([2, 3, 4]),
+  pauseMillis: chance.pick([0, 2, 8, 20]),
+  refreshes: chance.happens(0.75),
 })
 
 const listChanges: ReadonlyArray<ProductChange> = [
@@ -230,6 +263,12 @@ export const drawLives = (chance: Chance, shop: Shop): Lives => {
     ]),
   }
   const popular = chance.pick(shop.products).productId
+  const ttlMaxMillis = {
+    none: () => null,
+    paying: () => chance.pick([null, null, 500, 1_500]),
+    waiting: () => chance.pick([null, null, 150, 500]),
+    both: () => chance.pick([null, null, 500, 1_500]),
+  }
   const { at } = times
   return {
     payers: pays ? some(chance.between(3, 12), (number) => drawPayer(chance, times, number)) : [],
@@ -247,10 +286,21 @@ export const drawLives = (chance: Chance, shop: Shop): Lives => {
         }))
       : [],
     waiters: waits ? some(chance.between(2, 9), (number) => drawWaiting(chance, times, shop, popular, number)) : [],
-    hunters: waits ? some(chance.pick([0, 0, 1, 1]), (number) => drawHunter(chance, times, popular, number)) : [],
+    hunters:
+      kind === "none" ? [] : some(chance.pick([0, 0, 1, 1]), (number) => drawHunter(chance, times, popular, number)),
+    chasers:
+      kind === "none"
+        ? []
+        : some(chance.pick([0, 0, 1, 3]), (number) => drawChaser(chance, times, shop, waits ? popular : null, number)),
     listEdits: waits ? some(chance.pick([0, 3, 8, 12]), () => drawListEdit(chance, times, popular)) : [],
-    refreshings: waits ? some(chance.pick([0, 0, 0, 3]), () => ({ atMillis: at(), merchant: chance.below(2) })) : [],
+    refreshings: waits
+      ? some(chance.pick([0, 0, 2, 4]), () => ({
+          atMillis: at(),
+          merchant: chance.below(2),
+          times: chance.pick([1, 8]),
+        }))
+      : [],
     offerTtlMillis: chance.pick([150, 600, 2_000]),
-    reservationTtlMaxMillis: pays ? chance.pick([null, null, 500, 1_500]) : chance.pick([null, null, 150, 500]),
+    reservationTtlMaxMillis: ttlMaxMillis[kind](),
   }
 }

@@ -2,15 +2,14 @@
  * What people do about products that are gone: wait, change their minds, and answer what is offered to them, in its time
  * or not, once or twice. They look at the rows for their offers, as often as an impatient client would ask.
  */
-import { Clock, Effect, Fiber } from "effect"
+import { Effect } from "effect"
 import { OfferId } from "../../../src/domain/ids.ts"
 import type { HoldRow } from "../../../src/inventory/memory/memoryRows.ts"
 import type { CommandError } from "../../../src/inventory/shard/mailboxEntry.ts"
 import type { Node } from "../service/node.ts"
-import { nodeFor, type Place, visiting } from "./crowd.ts"
+import type { Place } from "./crowd.ts"
 import { type Begun, deadlineMillis, doing, persisting, trying } from "./deeds.ts"
-import type { Hunter, Refreshing, Waiting } from "./lives.ts"
-import { merchantIds } from "./shop.ts"
+import type { Waiting } from "./lives.ts"
 
 /** How often somebody looks whether anything is offered. */
 const lookMillis = 70
@@ -116,33 +115,5 @@ const answering = Effect.fnUntraced(function* (place: Place, waiter: Waiting, of
     case "declines":
       return void (yield* declining(place, waiter, offer))
     case "lets it lapse":
-  }
-})
-
-/** Asks for one unit after the other, whatever comes of it. */
-export const hunting = Effect.fnUntraced(function* (place: Place, hunter: Hunter) {
-  const { buyer, everyMillis, number, productId, reservationTtlMillis } = hunter
-  yield* Effect.sleep(hunter.atMillis)
-  const asking: Array<Fiber.Fiber<void>> = []
-  for (let time = 0; time < hunter.times; time++) {
-    const wish = { buyer, key: `hunt ${number}, ${time}`, lines: [{ productId, quantity: 1 }], expectedTotal: null }
-    const once = { atMillis: 0, patienceMillis: null, deadlineMillis, retriesMax: 0, goesToSecond: time % 2 === 0 }
-    asking.push(yield* Effect.forkChild(visiting(place, { ...once, wish: { ...wish, reservationTtlMillis } })))
-    yield* Effect.sleep(everyMillis)
-  }
-  for (const fiber of asking) yield* Fiber.join(fiber)
-})
-
-/** What is remembered of a merchant's products is read anew, as where somebody may sell no longer. */
-export const refreshing = Effect.fnUntraced(function* (place: Place, { atMillis, merchant }: Refreshing) {
-  yield* Effect.sleep(atMillis)
-  const merchantId = merchantIds[merchant]
-  const node = nodeFor(place, place.chance.happens(0.5))
-  if (node === undefined || merchantId === undefined) return
-  for (let shard = 0; shard < place.database.shards; shard++) {
-    const refresh = Effect.flatMap(Clock.currentTimeMillis, (nowMillis) =>
-      node.inventory.submit(shard, { _tag: "Refresh", merchantId }, nowMillis + deadlineMillis),
-    )
-    yield* doing(place, node, "refresh", `merchant ${merchant}`, refresh)
   }
 })
