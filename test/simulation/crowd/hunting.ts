@@ -26,7 +26,7 @@ export const hunting = Effect.fnUntraced(function* (place: Place, hunter: Hunter
   for (const fiber of asking) yield* Fiber.join(fiber)
 })
 
-/** Orders that have time or are paid and have units of one product, and where that belongs. */
+/** Reservations in their time that have units of one product, and where that belongs. */
 interface Quarry {
   readonly orders: ReadonlyArray<OrderRow>
   readonly productId: ProductId
@@ -37,14 +37,14 @@ interface Quarry {
 const quarryOf = (place: Place, chaser: Chaser): Quarry | null => {
   const { tables } = place.database
   const isOpen = ({ expiresAtMillis, status }: OrderRow): boolean =>
-    status === "paid" || (status === "reserved" && expiresAtMillis > place.runtime.nowMillis)
+    status === "reserved" && expiresAtMillis > place.runtime.nowMillis
   const has = ({ orderId }: OrderRow, productId: ProductId): boolean =>
     tables.linesOf(orderId).some((line) => line.productId === productId)
   const isAtHome = ({ homeShard }: OrderRow, productId: ProductId): boolean =>
     tables.products.get(productId)?.shard === homeShard
   const first = orderIn(
     place,
-    ["reserved", "paid"],
+    ["reserved"],
     (order) =>
       isOpen(order) &&
       (chaser.productId === null || (isAtHome(order, chaser.productId) && has(order, chaser.productId))),

@@ -278,8 +278,8 @@ export const drawLives = (chance: Chance, shop: Shop): Lives => {
         })
       : [],
     senders: pays
-      ? some(chance.pick([2, 8, 14]), () => ({
-          atMillis: at() + chance.pick([100, 600, 1_500]),
+      ? some(chance.pick([4, 10, 16]), () => ({
+          atMillis: at() + chance.pick([50, 400, 1_200]),
           merchant: chance.below(2),
           times: chance.pick([1, 2]),
           delivers: chance.happens(0.7),
