@@ -24,6 +24,7 @@ import { WriterConnections } from "../inventory/store/writerConnections.ts"
 import { OrderReads } from "../orders/OrderReads.ts"
 import { Orders } from "../orders/Orders.ts"
 import { Shipments } from "../orders/Shipments.ts"
+import { WaitingListReads } from "../orders/WaitingListReads.ts"
 import { WaitingLists } from "../orders/WaitingLists.ts"
 import { Configuration, type ConfigurationValues } from "../platform/Configuration.ts"
 import { RedisLink } from "../platform/redis/RedisLink.ts"
@@ -69,7 +70,7 @@ export const application = Layer.unwrap(
     )
     return Layer.mergeAll(
       Layer.mergeAll(Orders.layer(settings), Shipments.layer(settings), WaitingLists.layer(settings)).pipe(
-        Layer.provide([OrderCoordinator.layer, OrderReads.layer]),
+        Layer.provide([OrderCoordinator.layer, OrderReads.layer, WaitingListReads.layer]),
       ),
       Layer.mergeAll(ProductEditor.layer, ProductImports.layer).pipe(
         Layer.provideMerge(ProductWriter.layer(settings)),

@@ -6,7 +6,7 @@
 import { PgClient } from "@effect/sql-pg"
 import { Context, Effect, Layer } from "effect"
 import { pooledSilenceMaxMillis } from "../domain/bounds.ts"
-import type { CallerId, OrderId } from "../domain/ids.ts"
+import type { CallerId, OrderId, Shard, ShipmentId } from "../domain/ids.ts"
 import type { Order, OrderLine, OrderStatus, Payment, Shipment } from "../domain/order.ts"
 import { type Page, pageOf } from "../domain/page.ts"
 import { Busy } from "../inventory/shard/mailboxEntry.ts"
@@ -19,6 +19,12 @@ export interface OrderFilter {
   readonly startingAfter: OrderId | null
   /** 1 to `pageSizeMax`. */
   readonly limit: number
+}
+
+export interface KnownShipment {
+  readonly orderId: OrderId
+  readonly homeShard: Shard
+  readonly shipment: Shipment
 }
 
 interface OrderRow {
@@ -49,6 +55,8 @@ export class OrderReads extends Context.Service<
       caller: CallerId,
       key: string,
     ) => Effect.Effect<{ readonly order: Order; readonly fingerprint: string } | null, Busy>
+    /** A shipment and where its order is decided about. Waits as `byId` does. */
+    readonly shipment: (shipmentId: ShipmentId) => Effect.Effect<KnownShipment | null, Busy>
     /** The caller's own orders, newest first. */
     readonly list: (caller: CallerId, filter: OrderFilter) => Effect.Effect<Page<Order>, Busy>
   }
@@ -105,6 +113,23 @@ const readOrders = (sql: PgClient.PgClient): OrderReads["Service"] => {
     Effect.mapError(() => new Busy()),
   )
 
+  const shipment = Effect.fnUntraced(
+    function* (shipmentId: ShipmentId) {
+      const [row] = yield* sql<Shipment & Omit<KnownShipment, "shipment">>`
+        select s.id, s.merchant_id as "merchantId", s.carrier, s.tracking_number as "trackingNumber",
+          (extract(epoch from s.created_at) * 1000)::float8 as "createdAtMillis",
+          (extract(epoch from s.delivered_at) * 1000)::float8 as "deliveredAtMillis",
+          o.id as "orderId", o.home_shard as "homeShard"
+        from shipments s join orders o on o.id = s.order_id where s.id = ${shipmentId}::uuid`
+      if (row === undefined) return null
+      const { homeShard, orderId, ...known } = row
+      return { homeShard, orderId, shipment: known }
+    },
+    interruptibleAtOnce,
+    Effect.timeout(pooledSilenceMaxMillis),
+    Effect.mapError(() => new Busy()),
+  )
+
   const inStatus = (status: OrderStatus) => {
     if (status === "expired") return sql`(o.status = 'expired' or ${sql.literal(isOverdue)})`
     if (status === "reserved") return sql`o.status = 'reserved' and not (${sql.literal(isOverdue)})`
@@ -128,7 +153,7 @@ const readOrders = (sql: PgClient.PgClient): OrderReads["Service"] => {
     Effect.mapError(() => new Busy()),
   )
 
-  return { byId, byKey, list }
+  return { byId, byKey, shipment, list }
 }
 
 const orderFrom = ({ currency, lines, payments, shipments, total, ...row }: OrderRow): Order => ({

@@ -4,16 +4,13 @@
  *
  * Must stay true: a merchant ships its own lines and no others; the same shipment said twice is one.
  */
-import { PgClient } from "@effect/sql-pg"
 import { Clock, Context, Effect, Layer } from "effect"
 import { SecureRandom } from "effect/crypto"
-import { pooledSilenceMaxMillis } from "../domain/bounds.ts"
 import { type MerchantId, type OrderId, ShipmentId } from "../domain/ids.ts"
 import type { Shipment } from "../domain/order.ts"
 import type { DeliverRefusal, ShipRefusal } from "../domain/refusals.ts"
 import { Inventory } from "../inventory/Inventory.ts"
-import { Busy, type CommandError, OutcomeUnknown } from "../inventory/shard/mailboxEntry.ts"
-import { interruptibleAtOnce } from "../platform/interruptibleAtOnce.ts"
+import { type CommandError, OutcomeUnknown } from "../inventory/shard/mailboxEntry.ts"
 import { OrderReads } from "./OrderReads.ts"
 
 export interface NewShipment {
@@ -57,7 +54,6 @@ const make = Effect.fnUntraced(function* (settings: { readonly orderDeadlineMill
   const inventory = yield* Inventory
   const reads = yield* OrderReads
   const random = yield* SecureRandom.SecureRandom
-  const sql = yield* PgClient.PgClient
   const deadline = Effect.map(Clock.currentTimeMillis, (nowMillis) => nowMillis + settings.orderDeadlineMillis)
 
   const send = Effect.fn("Shipments.send")(function* (
@@ -82,7 +78,7 @@ const make = Effect.fnUntraced(function* (settings: { readonly orderDeadlineMill
 
   /** It is on its way by now, whatever keeps it from being shown. */
   const sent = (shipmentId: ShipmentId) =>
-    find(shipmentId).pipe(
+    reads.shipment(shipmentId).pipe(
       Effect.mapError(() => new OutcomeUnknown()),
       Effect.map((found) => (found === null ? null : ({ _tag: "Sent", shipment: found.shipment } as const))),
     )
@@ -92,7 +88,7 @@ const make = Effect.fnUntraced(function* (settings: { readonly orderDeadlineMill
     shipmentId: ShipmentId,
   ): Effect.fn.Return<Arrived | null, CommandError> {
     const deadlineMillis = yield* deadline
-    const known = yield* find(shipmentId)
+    const known = yield* reads.shipment(shipmentId)
     if (known === null || merchantIds?.includes(known.shipment.merchantId) === false) return null
     const { homeShard, orderId } = known
     const outcome = yield* inventory.submit(
@@ -101,26 +97,9 @@ const make = Effect.fnUntraced(function* (settings: { readonly orderDeadlineMill
       deadlineMillis,
     )
     if (outcome._tag === "Refused") return outcome
-    const found = yield* Effect.mapError(find(shipmentId), () => new OutcomeUnknown())
+    const found = yield* Effect.mapError(reads.shipment(shipmentId), () => new OutcomeUnknown())
     return found === null ? null : { _tag: "Arrived", shipment: found.shipment }
   })
-
-  const find = Effect.fnUntraced(
-    function* (shipmentId: ShipmentId) {
-      const [row] = yield* sql<Shipment & { readonly orderId: OrderId; readonly homeShard: number }>`
-        select s.id, s.merchant_id as "merchantId", s.carrier, s.tracking_number as "trackingNumber",
-          (extract(epoch from s.created_at) * 1000)::float8 as "createdAtMillis",
-          (extract(epoch from s.delivered_at) * 1000)::float8 as "deliveredAtMillis",
-          o.id as "orderId", o.home_shard as "homeShard"
-        from shipments s join orders o on o.id = s.order_id where s.id = ${shipmentId}::uuid`
-      if (row === undefined) return null
-      const { homeShard, orderId, ...shipment } = row
-      return { homeShard, orderId, shipment }
-    },
-    interruptibleAtOnce,
-    Effect.timeout(pooledSilenceMaxMillis),
-    Effect.mapError(() => new Busy()),
-  )
 
   return Shipments.of({ send, deliver })
 })

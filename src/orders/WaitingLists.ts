@@ -6,7 +6,6 @@
  * Must stay true: accepting is placing an order, once for each key, and sells the very units that the offer holds; of an
  * acceptance and the end of the offer's time exactly one wins.
  */
-import { PgClient } from "@effect/sql-pg"
 import { Clock, Context, Effect, Layer } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { type Command, offerHold, type OutcomeOf } from "../domain/commands.ts"
@@ -20,7 +19,7 @@ import { Busy, type CommandError, OutcomeUnknown } from "../inventory/shard/mail
 import { ShardDirectory } from "../inventory/ShardDirectory.ts"
 import { OrderReads } from "./OrderReads.ts"
 import { accountBuyer, orderOf, type OrderSettings, type Placed } from "./placing.ts"
-import { type Offer, type Place, readWaitingLists } from "./waitingListReads.ts"
+import { type Offer, type Place, WaitingListReads } from "./WaitingListReads.ts"
 
 export type Joined =
   | { readonly _tag: "Joined"; readonly place: Place }
@@ -65,7 +64,7 @@ const make = Effect.fnUntraced(function* (settings: OrderSettings) {
   const directory = yield* ShardDirectory
   const orders = yield* OrderReads
   const random = yield* SecureRandom.SecureRandom
-  const reads = readWaitingLists(yield* PgClient.PgClient)
+  const reads = yield* WaitingListReads
   const deadline = Effect.map(Clock.currentTimeMillis, (nowMillis) => nowMillis + settings.orderDeadlineMillis)
 
   /** Sends a command to the product's shard; null where there is no such product. */

@@ -28,7 +28,7 @@ const hangUpAndAskAgain = (seed: number) => {
     const judged = (check: () => void) => check()
     const ledger = new Ledger(database, history, firstCounts(database.tables), judged, () => {})
     const process = runtime.process("first")
-    const surroundings = { process, database, history, ledger, chance, remote: null, watched: same }
+    const surroundings = { process, database, provider: null, history, ledger, chance, remote: null, watched: same }
     const node = yield* process.within(makeNode(realModules, settings, surroundings))
     node.inventory.grant(new Map([0, 1].map((shard) => [shard, database.acquire(shard, "first")])))
     const order = reserve(lines)

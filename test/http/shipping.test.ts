@@ -47,9 +47,9 @@ layer(testServer, { excludeTestServices: true })("shipping what was paid", (it) 
         assert.strictEqual((yield* look(buyer.token, id)).body["status"], "shipped")
         const arrived = decodeShipment((yield* deliver(chairs.token, second.id)).body)
         assert.exists(arrived.deliveredAt)
-        const order = yield* look(buyer.token, id)
-        assert.strictEqual(order.body["status"], "delivered")
-        assert.lengthOf(order.body["shipments"] as ReadonlyArray<unknown>, 2)
+        const seen = yield* look(buyer.token, id)
+        assert.strictEqual(seen.body["status"], "delivered")
+        assert.lengthOf(seen.body["shipments"] as ReadonlyArray<unknown>, 2)
         assert.deepStrictEqual(decodeShipment((yield* deliver(chairs.token, second.id)).body), arrived, "said again")
         yield* assertBooksClosed
       }),

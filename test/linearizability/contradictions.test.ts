@@ -8,6 +8,7 @@ import type {
   OrderHistory,
   StockMovement,
   StockReading,
+  Wait,
 } from "./orderHistory.ts"
 
 type Times = readonly [invokedAt: number, answeredAt: number | null]
@@ -244,6 +245,47 @@ describe("units that come back", () => {
     const shards = (lamp: number, rug: number) => new Map(Object.entries({ lamp, rug }))
     assert.isTrue(isExplained({ attempts, cancellations, readings, shards: shards(3, 1) }))
     assert.isFalse(isExplained({ attempts, cancellations, readings, shards: shards(1, 3) }))
+  })
+})
+
+describe("units that are offered to who waits", () => {
+  const waits = (...invokedAt: ReadonlyArray<number>): ReadonlyArray<Wait> =>
+    invokedAt.map((at) => ({ caller: "ada", productId: "lamp", quantity: 2, invokedAt: at }))
+  const accepted = (key: string, times: Times, answer: AttemptAnswer): OrderAttempt => ({
+    ...attempt(key, { lamp: 2 }, times, answer),
+    isOffered: true,
+  })
+
+  it("may be set aside at any time from the wait on, and come back at any later one", () => {
+    const readings = [look("lamp", 2, 0), look("lamp", 0, 5), look("lamp", 2, 8)]
+    assert.isTrue(isExplained({ waits: waits(3), readings }))
+    assert.isFalse(isExplained({ waits: waits(7), readings }), "nobody waited yet")
+    assert.isFalse(isExplained({ waits: [{ ...waits(3)[0], quantity: 1 } as Wait], readings }), "one unit, not two")
+    assert.isFalse(isExplained({ waits: waits(3), readings: [...readings, look("lamp", 0, 11)] }), "once for each wait")
+  })
+
+  it("are gone before the order that accepts them, and are taken once", () => {
+    const order = accepted("k", [6, 7], placed("o"))
+    assert.isTrue(isExplained({ attempts: [order], waits: waits(1), readings: [look("lamp", 0, 3)] }))
+    assert.isTrue(isExplained({ attempts: [order], waits: waits(1), readings: [look("lamp", 0, 9)] }))
+    assert.isFalse(isExplained({ attempts: [order], waits: waits(1), readings: [look("lamp", 2, 9)] }))
+    const back = [look("lamp", 0, 3), look("lamp", 2, 5)]
+    assert.isFalse(isExplained({ attempts: [order], waits: waits(1), readings: back }), "the offer is the order's")
+    assert.isTrue(isExplained({ attempts: [order], waits: waits(1, 2), readings: back }), "an offer before it lapsed")
+  })
+
+  it("may have been ordered or not where nobody heard of the acceptance", () => {
+    const lost = accepted("k", [6, null], unknown)
+    for (const left of [0, 2]) {
+      assert.isTrue(isExplained({ attempts: [lost], waits: waits(1), readings: [look("lamp", left, 9)] }))
+    }
+  })
+
+  it("come back with the order that they became", () => {
+    const attempts = [accepted("k", [6, 7], placed("o"))]
+    const cancellations = [cancel("o", [8, 9], "cancelled")]
+    assert.isTrue(isExplained({ attempts, cancellations, waits: waits(1), readings: [look("lamp", 2, 10)] }))
+    assert.isFalse(isExplained({ attempts, cancellations, waits: waits(1), readings: [look("lamp", 0, 10)] }))
   })
 })
 

@@ -10,6 +10,7 @@
 import { answeredAtOf, earliestAnswer, earliestCall, earliestExpiry, grouped, orderIdOf } from "./answers.ts"
 import { addEndings, type KnownOrder } from "./endingsOfOrders.ts"
 import type { OrderAttempt, OrderHistory } from "./orderHistory.ts"
+import { addOffers, offeredFrom } from "./offersOfUnits.ts"
 import { heldUnitsOf, linesName, unitsOf } from "./orderLines.ts"
 import { ProductOperations } from "./productOperations.ts"
 
@@ -28,6 +29,7 @@ export const operationsOf = (history: OrderHistory): Operations => {
     addKey(history, attempts, sinks)
   }
   addEndings(history, orders, products)
+  addOffers(history, products)
   // A key may have been sent with several movements, of which one happened at most: each is possible by itself.
   for (const movements of grouped(history.movements, ({ delta, key, productId }) => `${productId} ${delta} ${key}`)) {
     const done = movements.filter(({ answer }) => answer.kind === "moved" || answer.kind === "replayed")
@@ -87,13 +89,17 @@ const addKey = (history: OrderHistory, attempts: ReadonlyArray<OrderAttempt>, si
     const held = new Map(heldUnitsOf(history, first.lines))
     for (const [productId, quantity] of unitsOf(first.lines)) {
       // Units that were held were taken before the order was placed, perhaps before another attempt was refused.
-      const invokedAt = held.has(productId) ? calledAt : placedFrom
+      const ownFrom = held.has(productId) ? calledAt : placedFrom
+      const isOffered = first.isOffered === true
+      const invokedAt = isOffered ? Math.min(ownFrom, offeredFrom(history, first, productId, quantity)) : ownFrom
       const label = `${name} (${orderId}) for ${quantity}`
       products.add(productId, { kind: "take", quantity, invokedAt, answeredAt, label })
     }
   }
   if (placements.length > 1) broken.push(`${name} became ${placements.length} orders.`)
-  if (placements.length === 0) addLost(history, attempts, absentAt, creators, name, sinks)
+  // What was offered stays set aside, whatever became of an acceptance that nobody heard of.
+  const requested = attempts.filter(({ isOffered }) => isOffered !== true)
+  if (placements.length === 0) addLost(history, requested, absentAt, creators, name, sinks)
   for (const attempt of attempts) {
     addReadings(attempt, name, sinks)
     if (creators.has(attempt) || attempt.invokedAt > placedAt) continue

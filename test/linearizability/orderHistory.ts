@@ -44,6 +44,16 @@ export interface OrderAttempt {
   /** Null where no answer came. */
   readonly answeredAt: number | null
   readonly answer: AttemptAnswer
+  /** Whether it asks for units that were offered to its caller, and so were set aside before it was made. */
+  readonly isOffered?: boolean
+}
+
+/** Somebody asked to wait for units of a product, and was not told no. */
+export interface Wait {
+  readonly caller: string
+  readonly productId: string
+  readonly quantity: number
+  readonly invokedAt: number
 }
 
 export interface Cancellation {
@@ -78,6 +88,7 @@ export interface OrderHistory {
   readonly cancellations: ReadonlyArray<Cancellation>
   readonly movements: ReadonlyArray<StockMovement>
   readonly readings: ReadonlyArray<StockReading>
+  readonly waits?: ReadonlyArray<Wait>
   /** Which shard each product belongs to. Where it is known, orders within one shard are known never to hold. */
   readonly shards?: ReadonlyMap<string, number>
   /** The least time from placing to expiry. Where it is known, a lost order is known to keep its units that long. */

@@ -1,6 +1,6 @@
 /**
  * What clients are told by a small shop that is right by construction: two products on two shards, orders of one or both,
- * holds that come and go, answers that are lost, retries that overtake each other, cancellations and expiry. Must stay
+ * holds and offers that come and go, answers that are lost, retries that overtake each other, cancellations and expiry. Must stay
  * true: each step below happens at one instant, and a refusal names the count of its own.
  */
 import type { Chance } from "../simulation/machine/chance.ts"
@@ -11,6 +11,7 @@ import type {
   OrderHistory,
   StockMovement,
   StockReading,
+  Wait,
 } from "./orderHistory.ts"
 
 interface Shop {
@@ -39,6 +40,7 @@ export const recordShop = (chance: Chance, shop: Shop): OrderHistory => {
   const cancellations: Array<Cancellation> = []
   const movements: Array<StockMovement> = []
   const readings: Array<StockReading> = []
+  const waits: Array<Wait> = []
   const stock = new Map([...shards.keys()].map((productId) => [productId, shop.firstStock]))
   const orders = new Map<string, PlacedOrder>()
   const agenda: Array<{ readonly at: number; readonly step: (now: number) => void }> = []
@@ -118,8 +120,34 @@ export const recordShop = (chance: Chance, shop: Shop): OrderHistory => {
       })
     })
 
+  /** Waits until there is enough, is offered it, and buys it or lets it go. */
+  const wait = (key: string, productId: string, invokedAt: number): void => {
+    const quantity = chance.between(1, 2)
+    waits.push({ caller: "ada", productId, quantity, invokedAt })
+    const lines = [{ productId, quantity }]
+    const accept = (asked: number) => (now: number) => {
+      const order: PlacedOrder = { id: `o-${key}`, lines, expiresAt: now + reservation, isOver: false }
+      orders.set(key, order)
+      later(now, (at) => {
+        const seen = { caller: "ada", key, lines, invokedAt: asked, isOffered: true }
+        const answer = { kind: "placed", orderId: order.id, expiresAt: order.expiresAt, isReplayed: false } as const
+        if (isLost()) return attempts.push({ ...seen, answeredAt: null, answer: { kind: "unknown" } })
+        if (chance.happens(0.4)) later(at, (called) => cancel(order.id, called))
+        return attempts.push({ ...seen, answeredAt: at, answer })
+      })
+    }
+    const offer = (looks: number) => (now: number) => {
+      if (leftOf(productId) < quantity) return looks > 0 ? later(now, offer(looks - 1)) : undefined
+      move(productId, -quantity)
+      const letGo = () => move(productId, quantity)
+      return later(now, (asked) => later(asked, chance.happens(0.5) ? letGo : accept(asked)))
+    }
+    later(invokedAt, offer(20))
+  }
+
   const request = (number: number) => (invokedAt: number) => {
     const productId = chance.pick([...shards.keys()])
+    if (chance.happens(0.15)) return wait(`w${number}`, productId, invokedAt)
     if (chance.happens(0.15)) {
       later(invokedAt, (now) => {
         const available = leftOf(productId)
@@ -155,7 +183,7 @@ export const recordShop = (chance: Chance, shop: Shop): OrderHistory => {
     agenda.splice(agenda.indexOf(next), 1)
     next.step(next.at)
   }
-  return { attempts, cancellations, movements, readings }
+  return { attempts, cancellations, movements, readings, waits }
 }
 
 /** What a history is judged by, with as much told of the shop as the case wants. */

@@ -55,6 +55,7 @@ const checkingOut = ({ cart = Effect.succeed(fullCart), looks, outcome = { _tag:
       }),
     reads: {
       byId: never,
+      shipment: never,
       list: never,
       byKey: () => Effect.suspend(() => looks[Math.min(look++, looks.length - 1)] ?? Effect.succeed(null)),
     },

@@ -3,6 +3,7 @@
  * hides another, a bug takes both away; its comment says so.
  */
 import { coordinationBugs } from "./plantedBugs/coordination.ts"
+import { lifeBugs } from "./plantedBugs/lives.ts"
 import type { PlantedBug } from "./plantedBugs/planting.ts"
 import { planningBugs } from "./plantedBugs/planning.ts"
 import { statementBugs } from "./plantedBugs/statement.ts"
@@ -13,6 +14,7 @@ export const plantedBugs: ReadonlyArray<PlantedBug> = [
   ...statementBugs,
   ...coordinationBugs,
   ...planningBugs,
+  ...lifeBugs,
 ]
 
 /**

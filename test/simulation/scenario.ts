@@ -8,6 +8,7 @@
  */
 import type { InventorySettings } from "../../src/inventory/Inventory.ts"
 import { Chance } from "./machine/chance.ts"
+import { drawLives, hurried, type Lives } from "./crowd/lives.ts"
 import { drawShop, type Shop } from "./crowd/shop.ts"
 import { type Climate, drawClimate, faultKinds } from "./weather.ts"
 
@@ -29,6 +30,7 @@ export interface Scenario {
   /** Another number is another order of steps of the same scenario. */
   readonly schedule: number
   readonly shop: Shop
+  readonly lives: Lives
   readonly climate: Climate
   readonly company: Company
   readonly incidents: ReadonlyArray<Incident>
@@ -73,7 +75,9 @@ export const drawScenario = (seed: number, schedule = 0): Scenario => {
   const isPunctual = swarm.happens(0.6)
   const yieldChance = swarm.pick([0, 0.01, 0.1, 0.3])
   const stallChance = isPunctual ? 0 : swarm.pick([0.002, 0.02])
-  const shop = drawShop(new Chance(seed, 3), startMillis)
+  const drawnShop = drawShop(new Chance(seed, 3), startMillis)
+  const lives = drawLives(new Chance(seed, 7), drawnShop)
+  const shop = hurried(drawnShop, lives.reservationTtlMaxMillis)
   const climate = drawClimate(swarm)
   const company = swarm.pick<Company>(["none", "rival", "forwarder", "forwarder", "restart"])
   const incidents = drawIncidents(new Chance(seed, 6), company)
@@ -82,6 +86,7 @@ export const drawScenario = (seed: number, schedule = 0): Scenario => {
     seed,
     schedule,
     shop,
+    lives,
     climate,
     company,
     incidents,
@@ -90,7 +95,7 @@ export const drawScenario = (seed: number, schedule = 0): Scenario => {
       mailboxSize: swarm.pick([1, 8, 64, 64]),
       batchSizeMax: swarm.pick([1, 5, 64, 64]),
       lingerMillis: swarm.pick([0, 0, 0, 10]),
-      offerTtlMillis: 2_000,
+      offerTtlMillis: lives.offerTtlMillis,
     },
     isBalanced: company === "rival" && swarm.happens(0.5),
     yieldChance,
@@ -101,10 +106,29 @@ export const drawScenario = (seed: number, schedule = 0): Scenario => {
 }
 
 const crowdKinds = ["visits", "deliveries", "regrets", "edits", "tabs"] as const
+const lifeKinds = [
+  "payers",
+  "refunders",
+  "senders",
+  "waiters",
+  "hunters",
+  "chasers",
+  "listEdits",
+  "refreshings",
+] as const
 
 /** The names of what can be left out, the crowd first. */
-export const partsOf = ({ climate, drainedAfterMillis, incidents, shop, stallChance, yieldChance }: Scenario) => [
+export const partsOf = ({
+  climate,
+  drainedAfterMillis,
+  incidents,
+  lives,
+  shop,
+  stallChance,
+  yieldChance,
+}: Scenario) => [
   ...crowdKinds.flatMap((kind) => shop[kind].map((_, at) => `${kind}${at}`)),
+  ...lifeKinds.flatMap((kind) => lives[kind].map((_, at) => `${kind}${at}`)),
   ...incidents.map((_, at) => `incident${at}`),
   ...faultKinds.filter((kind) => climate[kind] > 0),
   ...(climate.latencyMaxMillis > 0 ? ["latency"] : []),
@@ -115,7 +139,7 @@ export const partsOf = ({ climate, drainedAfterMillis, incidents, shop, stallCha
 
 /** The same scenario with nothing but these parts of it. */
 export const onlyWith = (scenario: Scenario, parts: ReadonlySet<string>): Scenario => {
-  const { climate, incidents, shop } = scenario
+  const { climate, incidents, lives, shop } = scenario
   const kept = <A>(kind: string, all: ReadonlyArray<A>): ReadonlyArray<A> =>
     all.filter((_, at) => parts.has(`${kind}${at}`))
   const calmed = faultKinds.filter((kind) => !parts.has(kind)).map((kind) => [kind, 0] as const)
@@ -128,6 +152,17 @@ export const onlyWith = (scenario: Scenario, parts: ReadonlySet<string>): Scenar
       regrets: kept("regrets", shop.regrets),
       edits: kept("edits", shop.edits),
       tabs: kept("tabs", shop.tabs),
+    },
+    lives: {
+      ...lives,
+      payers: kept("payers", lives.payers),
+      refunders: kept("refunders", lives.refunders),
+      senders: kept("senders", lives.senders),
+      waiters: kept("waiters", lives.waiters),
+      hunters: kept("hunters", lives.hunters),
+      chasers: kept("chasers", lives.chasers),
+      listEdits: kept("listEdits", lives.listEdits),
+      refreshings: kept("refreshings", lives.refreshings),
     },
     incidents: kept("incident", incidents),
     climate: {

@@ -13,17 +13,25 @@ import * as coordinator from "../../src/inventory/OrderCoordinator.ts"
 import * as directory from "../../src/inventory/ShardDirectory.ts"
 import * as inventory from "../../src/inventory/Inventory.ts"
 import * as memory from "../../src/inventory/memory/MemoryShardStore.ts"
-import type { OrderRow } from "../../src/inventory/memory/memoryRows.ts"
+import type { OrderRow, PaymentRow } from "../../src/inventory/memory/memoryRows.ts"
 import * as ending from "../../src/inventory/OrderEnding.ts"
 import * as writer from "../../src/inventory/ProductWriter.ts"
 import * as sweeper from "../../src/inventory/sweeper.ts"
 import type { Lease } from "../../src/inventory/store/ShardStore.ts"
 import * as reads from "../../src/orders/OrderReads.ts"
 import * as orders from "../../src/orders/Orders.ts"
+import * as shipments from "../../src/orders/Shipments.ts"
+import * as waitingListReads from "../../src/orders/WaitingListReads.ts"
+import * as waitingLists from "../../src/orders/WaitingLists.ts"
 import { Auditor } from "./audit/auditor.ts"
 import { Chance } from "./machine/chance.ts"
 import { countAll } from "./coverage.ts"
 import { firstCounts } from "./audit/counts.ts"
+import { paying, refunding, sending } from "./crowd/paying.ts"
+import { chasing, hunting, refreshing } from "./crowd/hunting.ts"
+import { waiting } from "./crowd/waitingForUnits.ts"
+import { waitersWhoFit } from "./audit/waiting.ts"
+import { Provider } from "./crowd/provider.ts"
 import { editing, knownBy, moving, type Place, regretting, usingCart, visiting } from "./crowd/crowd.ts"
 import { History } from "./audit/history.ts"
 import { Ledger } from "./audit/ledger.ts"
@@ -45,6 +53,9 @@ export const realModules: Modules = {
   memory,
   orders,
   reads,
+  shipments,
+  waitingLists,
+  waitingListReads,
   carts,
 }
 
@@ -128,6 +139,8 @@ export const run = (scenario: Scenario, modules: Modules = realModules, story = 
     story,
     nodes: [],
     balanced: null,
+    reservationTtlMillis: scenario.lives.reservationTtlMaxMillis ?? 60_000,
+    provider: scenario.lives.payers.length > 0 ? new Provider(runtime.world, judged) : null,
   }
   const world: World = { ...place, scenario, weather, ledger, all, modules, seen }
   try {
@@ -156,6 +169,14 @@ const wholeRun = Effect.fnUntraced(function* (world: World): Effect.fn.Return<vo
     ...shop.regrets.map((regret) => regretting(world, regret)),
     ...shop.edits.map((edit) => editing(world, edit)),
     ...shop.tabs.map((tab) => usingCart(world, tab)),
+    ...scenario.lives.payers.map((payer) => paying(world, payer)),
+    ...scenario.lives.refunders.map((refunder) => refunding(world, refunder)),
+    ...scenario.lives.senders.map((sender) => sending(world, sender)),
+    ...scenario.lives.waiters.map((waiter) => waiting(world, waiter)),
+    ...scenario.lives.hunters.map((hunter) => hunting(world, hunter)),
+    ...scenario.lives.chasers.map((chaser) => chasing(world, chaser)),
+    ...scenario.lives.listEdits.map((edit) => editing(world, edit)),
+    ...scenario.lives.refreshings.map((refresh) => refreshing(world, refresh)),
     ...scenario.incidents.map((incident) => befalling(world, incident)),
   ]
   const fibers: Array<Fiber.Fiber<void>> = []
@@ -187,6 +208,7 @@ const wholeRun = Effect.fnUntraced(function* (world: World): Effect.fn.Return<vo
   // Everybody has an answer; those who wait for it have to come round to it.
   yield* Effect.sleep(callersMillis)
   judged(() => auditor.atEnd(history, ledger, sweptMillis))
+  judged(() => world.provider?.assertBooks(database.tables))
 })
 
 /** Until everything has ended whose time is or soon will be over, or long enough for any hold to end; then a bit more. */
@@ -198,8 +220,12 @@ const settling = Effect.fnUntraced(function* ({ database, nodes, runtime, scenar
   /** Somebody's command may still be on its way to the database, though its caller has given up. */
   const isCommitting = () => nodes.some((node) => shards.some((shard) => node.isCommitting(shard, runtime.nowMillis)))
   const latestMillis = runtime.nowMillis + holdTtlMillis + 3_000
+  const isOpen = ({ status }: PaymentRow) => status === "processing" || status === "refunding"
   const isPending = () =>
-    tables.holds.all().length + tables.pendingReturns.all().length > 0 || tables.orders.all().some(isOver)
+    tables.holds.all().length + tables.pendingReturns.all().length > 0 ||
+    tables.orders.all().some(isOver) ||
+    tables.payments.all().some(isOpen) ||
+    waitersWhoFit(tables, runtime.nowMillis).length > 0
   while (runtime.nowMillis < latestMillis && (isPending() || isCommitting())) yield* Effect.sleep(sweepIntervalMillis)
   yield* Effect.sleep(3 * sweepIntervalMillis)
 })
@@ -217,7 +243,8 @@ const drain = ({ runtime, story }: World, node: Node): Effect.Effect<void> =>
 
 /** Starts the next process of the service, which serves nothing yet. */
 const start = Effect.fnUntraced(function* (world: World): Effect.fn.Return<Node, never, Scope.Scope> {
-  const { all, auditor, database, history, judged, ledger, modules, nodes, runtime, scenario, weather } = world
+  const { all, auditor, database, history, judged, ledger, modules, nodes, provider, runtime, scenario, weather } =
+    world
   const name = names[all.length] ?? "another"
   const process = runtime.process(name)
   const isForwarder = scenario.company === "forwarder" && all.length === 1
@@ -228,6 +255,7 @@ const start = Effect.fnUntraced(function* (world: World): Effect.fn.Return<Node,
     process,
     database,
     chance,
+    provider,
     history,
     ledger,
     remote: isForwarder ? remoteInventory(process, weather, serving) : null,

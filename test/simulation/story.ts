@@ -67,7 +67,7 @@ export class Story {
 
   tell(line: string): void {
     if (!this.#isTold || this.isCut) return
-    this.lines.push(`${String(this.#nowMillis() - this.#startMillis).padStart(6)} ms  ${line}`)
+    this.lines.push(`${String(this.#nowMillis() - this.#startMillis).padStart(6)} ms  ${this.#named(line)}`)
   }
 
   asked(deed: Deed): void {
@@ -76,6 +76,11 @@ export class Story {
 
   heard(deed: Deed): void {
     if (this.#isTold) this.tell(`${this.#deed(deed)}: hears ${this.#answer(deed.answer)}`)
+  }
+
+  /** Of what was not asked in so many words of its own. */
+  heardOf(what: string, answer: { readonly _tag: string }): void {
+    if (this.#isTold) this.tell(`${what}: hears ${this.#answer(answer)}`)
   }
 
   filled({ buyer, lines }: Filling): void {
@@ -101,8 +106,9 @@ export class Story {
     this.#lastBatch = batch
     const steps = batch.steps.map(({ moved, submission }) => {
       const stock = [...moved].filter(([name]) => name.startsWith("stock "))
+      const number = submission.number < 0 ? "of its own accord" : submission.number
       const moves = stock.map(([name, by]) => `${this.#name(name.slice(6))} ${by > 0 ? "+" : ""}${by}`)
-      return `${submission.command._tag} ${submission.number}${moves.length > 0 ? ` (${moves.join(", ")})` : ""}`
+      return `${submission.command._tag} ${number}${moves.length > 0 ? ` (${moves.join(", ")})` : ""}`
     })
     this.tell(
       `    shard ${batch.shard}: batch ${batch.batch} of epoch ${batch.epoch} is applied: ${steps.join("; ") || "nothing"}`,
@@ -140,7 +146,11 @@ export class Story {
 
   /** Ids within a text by their short names. */
   #short(text: string): string {
-    return text.replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, (id) => this.#name(id)).replaceAll('"', "")
+    return this.#named(text).replaceAll('"', "")
+  }
+
+  #named(text: string): string {
+    return text.replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, (id) => this.#name(id))
   }
 
   /** What the simulation draws has a number of its own; everything else is named in the order in which it appears. */

@@ -10,15 +10,18 @@ import assert from "node:assert/strict"
 import { holdTtlMillis, sweepIntervalMillis } from "../../../src/domain/bounds.ts"
 import type { Command, PricedLine } from "../../../src/domain/commands.ts"
 import type { OrderId, Shard } from "../../../src/domain/ids.ts"
+import { OrderStatus, orderTransitions } from "../../../src/domain/order.ts"
 import type { MemoryDatabase } from "../../../src/inventory/memory/MemoryShardStore.ts"
 import { type BatchEvent, customerOf } from "../../../src/inventory/memory/memoryRows.ts"
 import { contradictions } from "../../linearizability/contradictions.ts"
 import { assertBooks, assertUnits, type Books } from "./books.ts"
 import { clientHistoryOf } from "./clientHistory.ts"
 import { stockCount } from "./counts.ts"
-import type { Attempt, Cancellation, History, Purchase, Submission } from "./history.ts"
+import type { Acceptance, Attempt, Cancellation, History, Purchase, Refund, Submission } from "./history.ts"
 import { type Ledger, quantities } from "./ledger.ts"
+import { checkLifeAnswer, checkLifeRefusal } from "./livesAnswers.ts"
 import { checkNothingToEdit, checkRefusal } from "./refusals.ts"
+import { waitersWhoFit } from "./waiting.ts"
 import { unknownProduct } from "../crowd/shop.ts"
 
 /** How late an answer may be: the actor looks at its deadlines in ticks of 25 ms. */
@@ -81,14 +84,20 @@ export class Auditor {
       const latestMillis = Math.max(deadlineMillis, startedAtMillis) + latenessMaxMillis
       assert.ok(answeredAtMillis <= latestMillis, `command ${number} was answered past its deadline`)
     }
+    checkLifeAnswer(submission, this.#database.tables)
     switch (answer._tag) {
       case "Accepted":
       case "Moved":
+      case "Begun":
         return assert.ok(isEffective, `command ${number} was answered ${answer._tag} and is not in the rows`)
       case "Cancelled":
       case "AlreadyCancelled":
         if (command._tag !== "Cancel") return
-        return assert.strictEqual(this.#statusOf(command.orderId), "cancelled", `command ${number}: ${answer._tag}`)
+        return assert.ok(isGivenUp(this.#statusOf(command.orderId)), `command ${number}: ${answer._tag}`)
+      case "Refunded":
+      case "AlreadyRefunded":
+        if (command._tag !== "Refund") return
+        return assert.strictEqual(this.#statusOf(command.orderId), "refunded", `command ${number}: ${answer._tag}`)
       case "Amended": {
         const version = ledger.versions.get(submission)
         if (version !== undefined) assert.strictEqual(answer.version, version, `the version that edit ${number} left`)
@@ -132,8 +141,11 @@ export class Auditor {
         const stored = tables.linesOf(request.orderId)
         assert.deepStrictEqual(sorted(answer.lines), sorted(stored), "the lines answered are those stored")
         assert.deepStrictEqual(quantities(stored), quantities(request.lines), "the lines stored are those ordered")
-        const times = [row.createdAtMillis, row.expiresAtMillis]
-        return assert.deepStrictEqual([answer.createdAtMillis, answer.expiresAtMillis], times, "the times answered")
+        assert.strictEqual(answer.createdAtMillis, row.createdAtMillis, "the time answered")
+        // Somebody may have begun to pay it before its own caller heard of it, and so have given it more time.
+        const isLonger = tables.paymentsOf(request.orderId).length > 0 && answer.expiresAtMillis < row.expiresAtMillis
+        const expiresAtMillis = isLonger ? answer.expiresAtMillis : row.expiresAtMillis
+        return assert.strictEqual(answer.expiresAtMillis, expiresAtMillis, "the end of the time answered")
       }
       case "Repeated": {
         const known = tables.orders.get(answer.orderId)
@@ -205,12 +217,15 @@ export class Auditor {
         return assert.notStrictEqual(caller, ownerBefore, "an order its owner does not find")
       case "Cancelled":
         assert.strictEqual(caller, ownerBefore, `somebody else cancelled order ${orderId}`)
-        assert.strictEqual(answer.order.status, "cancelled")
-        return assert.strictEqual(order?.status, "cancelled", `order ${orderId} was answered cancelled`)
+        assert.ok(isGivenUp(answer.order.status))
+        return assert.strictEqual(order?.status, answer.order.status, `order ${orderId} was answered cancelled`)
       case "Refused":
         assert.strictEqual(caller, ownerBefore, `somebody else was told of order ${orderId}`)
-        assert.strictEqual(answer.refusal.status, "expired", "only time keeps an owner from cancelling")
-        assert.notStrictEqual(order?.status, "cancelled", "a cancelled order is not one that could not be")
+        assert.ok(!isGivenUp(order?.status), "a cancelled order is not one that could not be")
+        if (answer.refusal.status !== "expired") {
+          const isSent = this.#database.tables.shipmentsOf(orderId).length > 0
+          return assert.ok(isSent, "only time, or a shipment, keeps an owner from cancelling")
+        }
         return assert.ok(
           (order?.expiresAtMillis ?? Infinity) <= this.#circumstances.nowMillis(),
           "an order that had time could not be cancelled",
@@ -219,9 +234,36 @@ export class Auditor {
     }
   }
 
+  /** What a merchant heard of a refund, when it heard it. */
+  onRefund({ answer, orderId }: Refund): void {
+    if (answer?._tag === "NotFound") return assert.fail(`order ${orderId} is not found by who sells it`)
+    if (answer?._tag !== "Refunded") return
+    assert.strictEqual(answer.order.status, "refunded")
+    assert.strictEqual(this.#statusOf(orderId), "refunded", `order ${orderId} was answered refunded`)
+  }
+
+  /** What somebody heard who accepted an offer, when it heard it. */
+  onAcceptance({ accountId, answer, key, offerId, productId, quantity }: Acceptance): void {
+    const { tables } = this.#database
+    const row = tables.orderKeys.get(`${accountId}/${key}`)
+    if (answer?._tag === "Placed") {
+      assert.strictEqual(row?.orderId, answer.order.id, "an offer became another order than its key names")
+      const wanted = { [productId]: quantity }
+      assert.deepStrictEqual(quantities(answer.order.lines), wanted, "an offer became an order of something else")
+      assert.deepStrictEqual(quantities(tables.linesOf(answer.order.id)), wanted, "an order is not of what was offered")
+    }
+    if (answer?._tag !== "Refused" || answer.refusal.code !== "offer_expired") return
+    assert.strictEqual(row, undefined, "an offer is over for a key that has its order")
+    const offer = tables.holds.all().find((hold) => hold.kind === "offer" && String(hold.attempt) === String(offerId))
+    const isOver = (offer?.expiresAtMillis ?? 0) <= this.#circumstances.nowMillis()
+    assert.ok(isOver, "an offer that is open was said to be over")
+  }
+
   /** Without faults nobody who was answered since `calmMillis` has left a hold behind. */
   whenCalm(calmMillis: number): void {
-    const left = this.#database.tables.holds.all().filter((row) => row.expiresAtMillis >= calmMillis + holdTtlMillis)
+    const left = this.#database.tables.holds
+      .all()
+      .filter((row) => row.kind === "order" && row.expiresAtMillis >= calmMillis + holdTtlMillis)
     assert.strictEqual(left.length, 0, `a request was answered, and still holds ${left[0]?.productId}`)
   }
 
@@ -237,7 +279,8 @@ export class Auditor {
       const isNo = attempt.answer?._tag === "Busy" || attempt.answer?._tag === "Refused"
       if (isNo) assert.strictEqual(tables.orders.get(attempt.request.orderId), undefined, "a ghost")
     }
-    for (const { answer } of [...history.purchases, ...history.cancellations, ...history.deliveries]) {
+    const { acceptances, cancellations, deeds, deliveries, joinings, purchases, refunds } = history
+    for (const { answer } of [purchases, cancellations, deliveries, refunds, joinings, acceptances, deeds].flat()) {
       assert.notStrictEqual(answer, null, "a client waits for ever")
     }
     for (const { answer, node, number } of history.submissions) {
@@ -249,12 +292,14 @@ export class Auditor {
       assert.ok(endedMillis > sweptMillis - this.#lagMaxMillis, `a return of order ${orderId} never arrived`)
     }
     this.#checkEndings(history, sweptMillis)
+    assert.deepStrictEqual(waitersWhoFit(tables, sweptMillis - this.#lagMaxMillis), [], "who waits is offered nothing")
     this.#checkOneCounter(history)
     for (const submission of history.submissions) {
       const hasChangedHands = (tables.leases.get(`${submission.shard}`)?.epoch ?? 0) > 1
       const circumstances = { first: this.#circumstances.first, hasChangedHands }
       checkRefusal(submission, ledger, circumstances)
       checkNothingToEdit(submission, ledger, circumstances)
+      checkLifeRefusal(submission, ledger, circumstances, tables)
     }
   }
 
@@ -273,19 +318,23 @@ export class Auditor {
   }
 
   /** Every order's life is told once in the log, ends in time, and was cancelled only for its own caller. */
-  #checkEndings({ cancellations }: History, sweptMillis: number): void {
+  #checkEndings({ cancellations, refunds }: History, sweptMillis: number): void {
     const { tables } = this.#database
-    const told = new Map<OrderId, Array<BatchEvent["type"]>>()
+    const told = new Map<OrderId, Array<OrderStatus>>()
     for (const event of tables.batches.all().flatMap((batch) => batch.events)) {
-      if ("orderId" in event) told.set(event.orderId, [...(told.get(event.orderId) ?? []), event.type])
+      const status = statusTold(event)
+      if (status === null || !("orderId" in event)) continue
+      told.set(event.orderId, [...(told.get(event.orderId) ?? []), status])
     }
     for (const { caller, expiresAtMillis, orderId, status } of tables.orders.all()) {
-      const life = status === "reserved" ? ["order.reserved"] : ["order.reserved", `order.${status}`]
-      assert.deepStrictEqual<ReadonlyArray<string> | undefined>(told.get(orderId), life, `the log of order ${orderId}`)
+      const life = told.get(orderId) ?? []
+      assert.ok(isLife(life) && life.at(-1) === status, `the log of order ${orderId} tells of ${life.join(", ")}`)
       const isLate = status === "reserved" && expiresAtMillis < sweptMillis - this.#lagMaxMillis
       assert.ok(!isLate, `order ${orderId} keeps its stock past its time`)
       const wasAsked = cancellations.some((one) => one.orderId === orderId && one.caller === caller)
       if (status === "cancelled") assert.ok(wasAsked, `order ${orderId} was cancelled, and its owner never asked`)
+      const wasRefunded = wasAsked || refunds.some((one) => one.orderId === orderId)
+      if (status === "refunded") assert.ok(wasRefunded, `order ${orderId} was refunded, and nobody asked`)
     }
   }
 
@@ -322,6 +371,20 @@ export class Auditor {
 
 /** A command whose row PostgreSQL refuses: it would expire before it was made. */
 export const isPoison = (command: Command): boolean => command._tag === "Reserve" && command.reservationTtlMillis <= 0
+
+/** The status that an order came to by this event. */
+const statusTold = ({ type }: BatchEvent): OrderStatus | null =>
+  OrderStatus.literals.find((status) => type === `order.${status}`) ?? null
+
+/** Whether an order begins as a reservation and goes on along the table of transitions. */
+const isLife = (life: ReadonlyArray<OrderStatus>): boolean =>
+  life.every((status, at) => {
+    const earlier = life[at - 1]
+    return earlier === undefined ? status === "reserved" : orderTransitions[earlier].includes(status)
+  })
+
+/** What an order is that its owner cancelled: refunded where it had been paid. */
+const isGivenUp = (status: string | undefined): boolean => status === "cancelled" || status === "refunded"
 
 /** Whether the caller was told that nothing happened. */
 const saidNothing = ({ answer }: Submission): boolean =>

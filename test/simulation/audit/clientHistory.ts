@@ -10,10 +10,11 @@ import type {
   OrderHistory,
   StockMovement,
   StockReading,
+  Wait,
 } from "../../linearizability/orderHistory.ts"
-import type { Cancellation, Delivered, History, Purchase } from "./history.ts"
+import type { Acceptance, Cancellation, Delivered, History, Joining, Purchase, Refund } from "./history.ts"
 
-type Heard = Purchase["answer"]
+type Heard = Purchase["answer"] | Acceptance["answer"]
 
 interface Deed {
   readonly answer: { readonly _tag: string } | null
@@ -79,6 +80,37 @@ const cancellationOf = (cancellation: Cancellation): CancellationSeen => {
   }
 }
 
+/** An order that was refunded gives back what one that was cancelled does. */
+const refundOf = (refund: Refund): CancellationSeen => {
+  const { answer, invokedAtMillis: invokedAt, orderId } = refund
+  const seen = { orderId, invokedAt, answeredAt: answeredAtOf(refund) }
+  switch (answer?._tag) {
+    case "Refunded":
+      return { ...seen, answer: "cancelled" }
+    case "Refused":
+    case "NotTheirs":
+      return { ...seen, answer: "refused" }
+    case "NotFound":
+      return { ...seen, answer: "notFound" }
+    default:
+      return { ...seen, answer: "unknown" }
+  }
+}
+
+const acceptanceOf = (acceptance: Acceptance): OrderAttempt => {
+  const { accountId: caller, answer, invokedAtMillis: invokedAt, key, productId, quantity } = acceptance
+  const lines = [{ productId, quantity }]
+  const heard = { answeredAt: answeredAtOf(acceptance), answer: answerOf(answer) }
+  return { caller, key, lines, invokedAt, ...heard, isOffered: true }
+}
+
+/** Who was told no, or that nothing happened, does not wait. */
+const waitOf = ({ accountId: caller, answer, invokedAtMillis: invokedAt, productId, quantity }: Joining) => {
+  const isNo = answer?._tag === "Refused" || answer?._tag === "Busy" || answer?._tag === "CommandFailed"
+  const wait: Wait = { caller, productId, quantity, invokedAt }
+  return isNo ? [] : [wait]
+}
+
 const movementOf = (delivered: Delivered): StockMovement => {
   const { answer, invokedAtMillis: invokedAt, movement } = delivered
   const { delta, key, productId } = movement
@@ -98,13 +130,14 @@ const movementOf = (delivered: Delivered): StockMovement => {
 }
 
 export const clientHistoryOf = (
-  { attempts, cancellations, deliveries, purchases }: History,
+  { acceptances, attempts, cancellations, deliveries, joinings, purchases, refunds }: History,
   shards: ReadonlyMap<string, number>,
   readings: ReadonlyArray<StockReading>,
 ): OrderHistory => ({
-  attempts: purchases.flatMap((purchase) => attemptsOf(purchase, attempts)),
-  cancellations: cancellations.map(cancellationOf),
+  attempts: [...purchases.flatMap((purchase) => attemptsOf(purchase, attempts)), ...acceptances.map(acceptanceOf)],
+  cancellations: [...cancellations.map(cancellationOf), ...refunds.map(refundOf)],
   movements: deliveries.map(movementOf),
   readings,
+  waits: joinings.flatMap(waitOf),
   shards,
 })

@@ -3,14 +3,27 @@
  * as numbers. Whatever takes effect moves some of them by some amount, so that what a refusal names can be looked up
  * where the order of the mailbox puts it.
  */
-import type { ProductId } from "../../../src/domain/ids.ts"
+import type { MerchantId, OrderId, ProductId } from "../../../src/domain/ids.ts"
+import { OrderStatus } from "../../../src/domain/order.ts"
 import type { ProductRow } from "../../../src/inventory/memory/memoryRows.ts"
 import type { MemoryTables } from "../../../src/inventory/memory/memoryTables.ts"
 
 export const stockCount = (productId: ProductId): string => `stock ${productId}`
 export const unitsCount = (productId: ProductId, customer: string): string => `units ${productId} ${customer}`
 
-type Fact = "version" | "price" | "limit" | "paused" | "archived" | "sale start"
+/** What an order is: its status by its number, and the end of its time as a reservation. */
+export const statusCount = (orderId: OrderId): string => `status ${orderId}`
+export const expiryCount = (orderId: OrderId): string => `expiry ${orderId}`
+/** How many payments of an order are under way, and whether a merchant has sent its part of it. */
+export const processingCount = (orderId: OrderId): string => `processing ${orderId}`
+export const sentCount = (orderId: OrderId, merchantId: MerchantId): string => `sent ${orderId} ${merchantId}`
+/** How many units somebody waits for. */
+export const placeCount = (productId: ProductId, customer: string): string => `place ${productId} ${customer}`
+
+/** 0 is an order that is not there. */
+export const statusNumber = (status: OrderStatus): number => OrderStatus.literals.indexOf(status) + 1
+
+type Fact = "version" | "price" | "limit" | "paused" | "archived" | "sale start" | "waiting list"
 export const factCount = (fact: Fact, productId: ProductId): string => `${fact} ${productId}`
 
 /** A product's data; no limit and no sale start are 0, which neither can be. */
@@ -23,6 +36,7 @@ export const factsOf = (product: ProductRow): ReadonlyMap<string, number> => {
     [factCount("paused", productId), product.paused ? 1 : 0],
     [factCount("archived", productId), product.archived ? 1 : 0],
     [factCount("sale start", productId), product.saleStartsAtMillis ?? 0],
+    [factCount("waiting list", productId), product.waitlist ? 1 : 0],
   ])
 }
 

@@ -8,14 +8,15 @@
  */
 import { Cause, Clock, Effect, Exit, Scheduler } from "effect"
 import type { Command, OutcomeOf, RestockOutcome } from "../../../src/domain/commands.ts"
-import type { CallerId, OrderId, Shard } from "../../../src/domain/ids.ts"
+import type { AccountId, CallerId, OfferId, OrderId, ProductId, Shard } from "../../../src/domain/ids.ts"
 import type { RequestedLine } from "../../../src/domain/order.ts"
 import type { Inventory } from "../../../src/inventory/Inventory.ts"
 import type { CommandError, Reply } from "../../../src/inventory/shard/mailboxEntry.ts"
 import type { CoordinatedOutcome, OrderCoordinator, OrderRequest } from "../../../src/inventory/OrderCoordinator.ts"
 import type { CheckedOut } from "../../../src/orders/checkout.ts"
-import type { Cancelled } from "../../../src/orders/Orders.ts"
+import type { Cancelled, Refunded } from "../../../src/orders/Orders.ts"
 import type { Buyer } from "../../../src/orders/placing.ts"
+import type { AcceptedOffer, Joined } from "../../../src/orders/WaitingLists.ts"
 import type { Movement } from "../crowd/shop.ts"
 import type { ConnectionLost } from "../machine/simulatedProcess.ts"
 
@@ -83,6 +84,35 @@ export interface Delivered extends Asked<RestockOutcome> {
   readonly movement: Movement
 }
 
+/** One try of a merchant to give an order back. */
+export interface Refund extends Asked<Refunded | { readonly _tag: "NotFound" }> {
+  readonly orderId: OrderId
+}
+
+/** One try to get a place on a waiting list. */
+export interface Joining extends Asked<Joined> {
+  readonly accountId: AccountId
+  readonly productId: ProductId
+  readonly quantity: number
+}
+
+/** One try to buy what was offered. */
+export interface Acceptance extends Asked<AcceptedOffer> {
+  readonly accountId: AccountId
+  readonly offerId: OfferId
+  readonly productId: ProductId
+  readonly quantity: number
+  readonly key: string
+}
+
+/** What else was asked for, by what it was, with the answer. */
+export interface Deed extends Asked<{ readonly _tag: string }> {
+  readonly what: string
+  readonly who: string
+}
+
+const endsOrders: ReadonlySet<Command["_tag"]> = new Set(["Cancel", "Expire", "Refund"])
+
 export class History {
   readonly submissions: Array<Submission> = []
   readonly byCommand = new Map<Command, Submission>()
@@ -93,6 +123,10 @@ export class History {
   readonly cancellations: Array<Cancellation> = []
   readonly deliveries: Array<Delivered> = []
   readonly editAnswers: Array<{ readonly _tag: string }> = []
+  readonly refunds: Array<Refund> = []
+  readonly joinings: Array<Joining> = []
+  readonly acceptances: Array<Acceptance> = []
+  readonly deeds: Array<Deed> = []
   readonly #onAnswer: (submission: Submission) => void
 
   constructor(onAnswer: (submission: Submission) => void) {
@@ -112,7 +146,7 @@ export class History {
             const submission = { number, node, shard, command, ...times, answer: null }
             this.submissions.push(submission)
             this.byCommand.set(command, submission)
-            if (command._tag === "Cancel" || command._tag === "Expire") this.byContent.set(command.lines, submission)
+            if (endsOrders.has(command._tag) && "lines" in command) this.byContent.set(command.lines, submission)
             if (command._tag === "Amend") this.byContent.set(command.change, submission)
             return submission
           }),

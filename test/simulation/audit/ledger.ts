@@ -7,27 +7,27 @@
  */
 import assert from "node:assert/strict"
 import type { AmendmentWrite, BatchWrite } from "../../../src/domain/batch.ts"
-import type { Command, PricedLine, Release, Reserve } from "../../../src/domain/commands.ts"
-import type { OrderId, ProductId, Shard } from "../../../src/domain/ids.ts"
+import { type Command, type PricedLine, type Release, type Reserve, unitsName } from "../../../src/domain/commands.ts"
+import type { ProductId, Shard } from "../../../src/domain/ids.ts"
 import type { MemoryDatabase } from "../../../src/inventory/memory/MemoryShardStore.ts"
-import {
-  type BatchEvent,
-  type CartRow,
-  customerOf,
-  type HoldRow,
-  type OrderRow,
-  type PendingReturnRow,
-  type ProductRow,
-} from "../../../src/inventory/memory/memoryRows.ts"
+import { type BatchEvent, type CartRow, customerOf, type HoldRow } from "../../../src/inventory/memory/memoryRows.ts"
 import { holdKey } from "../../../src/inventory/memory/memoryTables.ts"
 import { add, factCount, factsOf, stockCount, unitsCount } from "./counts.ts"
 import type { History, Submission } from "./history.ts"
+import { Changes, changesOfOrders, followLives, type LivesBefore, type LivesCommit } from "./lives.ts"
+import { assertEachOnce } from "./writes.ts"
+import { changesOfPlaces, followWaiting, type Own } from "./waiting.ts"
 
 export interface Step {
   readonly submission: Submission
   readonly moved: ReadonlyMap<string, number>
   /** The lines of this shard that it sold or set aside, and for whom. */
   readonly taken: { readonly customer: string; readonly lines: ReadonlyArray<PricedLine> } | null
+  /**
+   * Whether the shard did it of its own accord, and where: ahead of all that was asked for in its batch, or, where
+   * somebody had asked for it, too, perhaps there.
+   */
+  readonly own: "first" | "somewhere" | null
 }
 
 export interface AppliedBatch {
@@ -47,15 +47,18 @@ export interface HeldUnits {
   readonly taken: ReadonlyMap<ProductId, number>
 }
 
-interface Before {
-  readonly holds: ReadonlyMap<string, HoldRow>
-  readonly returns: ReadonlyMap<string, PendingReturnRow>
-  readonly orders: ReadonlyMap<OrderId, OrderRow>
+interface Before extends LivesBefore {
   readonly carts: ReadonlyMap<string, CartRow>
-  readonly products: ReadonlyMap<ProductId, ProductRow>
   readonly movements: ReadonlySet<string>
-  readonly stock: ReadonlyMap<ProductId, number>
   readonly leases: ReadonlyArray<{ readonly epoch: number; readonly batch: number }>
+}
+
+/** A batch that was written, and the products of which it sold or held units. */
+interface Batch {
+  readonly write: BatchWrite
+  readonly before: Before
+  readonly atMillis: number
+  readonly takes: ReadonlySet<ProductId>
 }
 
 export class Ledger {
@@ -65,6 +68,10 @@ export class Ledger {
   readonly effective = new Set<Submission>()
   /** The version that each edit left its product at. */
   readonly versions = new Map<Submission, number>()
+  /** How often each step from one status to the next was seen. */
+  readonly went = new Map<string, number>()
+  /** Every offer that was made, and how it ended. */
+  readonly offers = new Map<string, { readonly expiresAtMillis: number; end: string | null }>()
   /** What was under holds, by product, from each moment on at which it changed. */
   readonly held: Array<HeldUnits> = []
   readonly #values: Map<string, number>
@@ -116,6 +123,9 @@ export class Ledger {
       products: new Map(tables.products.all().map((row) => [row.productId, row])),
       movements: new Set(tables.movements.all().map((row) => row.movementId)),
       stock: new Map(tables.stock.all().map((row) => [row.productId, row.available])),
+      payments: new Map(tables.payments.all().map((row) => [row.paymentId, row])),
+      shipments: new Map(tables.shipments.all().map((row) => [row.shipmentId, row])),
+      waitingList: new Map(tables.waitingList.all().map((row) => [unitsName(row.productId, row.accountId), row])),
       leases: this.#leases(),
     }
   }
@@ -141,7 +151,10 @@ export class Ledger {
     }
     for (const step of applied.steps) this.#follow(step, row.committedAtMillis)
     const events = row.events.map(nameOfEvent).toSorted()
-    const expected = applied.steps.flatMap(({ submission }) => this.#eventsOf(submission)).toSorted()
+    const expected = [
+      ...applied.steps.flatMap(({ submission }) => this.#eventsOf(submission)),
+      ...applied.events,
+    ].toSorted()
     assert.deepStrictEqual(events, expected, `batch ${row.batch} tells of other events than its own`)
     for (const product of tables.products.all()) {
       for (const [name, value] of factsOf(product)) {
@@ -149,19 +162,14 @@ export class Ledger {
       }
     }
     this.#noteHeld(before, applied.steps, row.committedAtMillis)
-    this.batches.push({ shard, batch: row.batch, epoch: row.epoch, atMillis: row.committedAtMillis, ...applied })
+    const { isSurprise, steps } = applied
+    this.batches.push({ shard, batch: row.batch, epoch: row.epoch, atMillis: row.committedAtMillis, steps, isSurprise })
   }
 
-  /** What the log has to tell of a command that took effect. */
+  /** What the log has to tell of products that a command moved or edited. */
   #eventsOf(submission: Submission): ReadonlyArray<string> {
     const { command } = submission
     switch (command._tag) {
-      case "Reserve":
-        return [`order.reserved ${command.orderId}`]
-      case "Cancel":
-        return [`order.cancelled ${command.orderId}`]
-      case "Expire":
-        return [`order.expired ${command.orderId}`]
       case "Restock":
         return [`stock.moved ${command.movementId}`]
       case "Amend":
@@ -177,7 +185,8 @@ export class Ledger {
     const taken = new Map<ProductId, number>()
     for (const { moved, submission, taken: lines } of steps) {
       const { command } = submission
-      if (command._tag === "Hold") for (const line of lines?.lines ?? []) addTo(taken, line.productId, line.quantity)
+      const isHold = command._tag === "Hold" || command._tag === "Offer"
+      if (isHold) for (const line of lines?.lines ?? []) addTo(taken, line.productId, line.quantity)
       if (command._tag !== "Release") continue
       for (const productId of command.productIds) addTo(least, productId, -(moved.get(stockCount(productId)) ?? 0))
     }
@@ -207,17 +216,25 @@ export class Ledger {
     }
   }
 
-  #stepsOf(write: BatchWrite, before: Before, atMillis: number): Pick<AppliedBatch, "steps" | "isSurprise"> {
+  #stepsOf(
+    write: BatchWrite,
+    before: Before,
+    atMillis: number,
+  ): Pick<AppliedBatch, "steps" | "isSurprise"> & { readonly events: ReadonlyArray<string> } {
     const { tables } = this.#database
     const steps: Array<Step> = []
+    const changes = new Changes()
+    changesOfOrders(before, tables, changes)
+    changesOfPlaces(before, tables, changes)
     const note = (submission: Submission | undefined, moved: Step["moved"], taken: Step["taken"] = null): void => {
       if (submission === undefined) return assert.fail("a batch carries a command nobody sent")
       const isNew = !this.effective.has(submission) && !steps.some((step) => step.submission === submission)
       assert.ok(isNew, `command ${submission.number} took effect twice`)
-      steps.push({ submission, moved, taken })
+      steps.push({ submission, moved, taken, own: null })
     }
     const step = (command: Command, moved: Step["moved"], taken: Step["taken"] = null): void =>
       note(this.#history.byCommand.get(command), moved, taken)
+    assertEachOnce(write)
     let isSurprise = write.extensions.length > 0
     for (const { command } of write.orders) {
       const isNew = tables.orders.get(command.orderId) !== undefined && !before.orders.has(command.orderId)
@@ -226,7 +243,8 @@ export class Ledger {
         continue
       }
       const lines = this.#soldAtHome(command, write.shard, before, atMillis)
-      step(command, moves(lines, command.customer, -1), { customer: command.customer, lines })
+      const moved = both(changes.claim(command.orderId), moves(lines, command.customer, -1))
+      step(command, moved, { customer: command.customer, lines })
     }
     for (const { command, lines: wanted } of write.holds) {
       const lines = wanted.map(({ productId }) => {
@@ -241,7 +259,9 @@ export class Ledger {
         isOf(row, write.shard, command) && tables.holds.get(key) === undefined ? [row] : [],
       )
       const [row] = gone
-      if (row !== undefined) step(command, moves(gone, row.customer, 1))
+      if (row === undefined) continue
+      if (command.onlyExpired) assert.ok(row.expiresAtMillis <= atMillis, "a hold lapsed before its time")
+      step(command, moves(gone, row.customer, 1))
     }
     // Two sweepers may bring the same return; it is applied once.
     const settled = new Set(tables.pendingReturns.all().map((row) => row.returnId))
@@ -256,19 +276,99 @@ export class Ledger {
       if (isNew) step(command, new Map([[stockCount(command.productId), command.delta]]))
       else isSurprise = true
     }
-    this.#endingsOf(write, before, atMillis, note)
+    const takes = new Set(steps.flatMap(({ taken }) => taken?.lines.map((line) => line.productId) ?? []))
+    const { events, own } = this.#followLives({ write, before, atMillis, takes }, changes, note)
+    steps.push(...this.#ownSteps(write.shard, own, changes))
+    changes.assertAllClaimed()
+    if (own.offers.length < write.offers.length) isSurprise = true
     for (const amendment of write.amendments) {
       if (!this.#isAmended(amendment, before)) isSurprise = true
       else note(this.#history.byContent.get(amendment.change), this.#editOf(amendment, before))
     }
-    return { steps: steps.sort((left, right) => left.submission.number - right.submission.number), isSurprise }
+    return {
+      steps: steps.sort((left, right) => left.submission.number - right.submission.number),
+      isSurprise,
+      events,
+    }
+  }
+
+  /** What became of orders, payments, shipments and waiting lists; of what ends, each line away from home goes back once. */
+  #followLives(
+    { atMillis, before, takes, write }: Batch,
+    changes: Changes,
+    note: (submission: Submission | undefined, moved: Step["moved"]) => void,
+  ): { readonly events: ReadonlyArray<string>; readonly own: Own } {
+    const { tables } = this.#database
+    let linesAway = 0
+    const commit: LivesCommit = {
+      tables,
+      before,
+      write,
+      atMillis,
+      history: this.#history,
+      went: (name) => add(this.went, name, 1),
+      note: (submission, about, ended) => {
+        const lines = ended === undefined ? [] : tables.linesOf(ended.orderId)
+        const home = lines.filter((line) => tables.products.get(line.productId)?.shard === write.shard)
+        linesAway += lines.length - home.length
+        const given = ended === undefined ? new Map<string, number>() : moves(home, customerOf(ended), 1)
+        note(submission, both(changes.claim(about), given))
+      },
+    }
+    const events = followLives(commit)
+    const sent = tables.pendingReturns.all().filter((row) => !before.returns.has(row.returnId))
+    assert.strictEqual(sent.length, linesAway, "each line of another shard goes back once")
+    const own = followWaiting(commit, takes)
+    this.#noteOffers(own)
+    return { events: [...events, ...own.events], own }
+  }
+
+  /** An offer ends once, in one way. */
+  #noteOffers({ ended, offers }: Own): void {
+    for (const { attempt, expiresAtMillis } of offers) {
+      assert.ok(!this.offers.has(attempt), "an offer was made twice")
+      this.offers.set(attempt, { expiresAtMillis, end: null })
+    }
+    for (const { attempt, how } of ended) {
+      const offer = this.offers.get(attempt)
+      if (offer === undefined) return assert.fail("an offer ended that was never made")
+      assert.strictEqual(offer.end, null, `an offer ended twice`)
+      offer.end = how
+    }
+  }
+
+  /** What the shard did itself, as if it had been asked ahead of everything that this batch was asked for. */
+  #ownSteps(shard: Shard, { offers, removed }: Own, changes: Changes): ReadonlyArray<Step> {
+    const ownStep = (productId: ProductId, moved: Step["moved"], taken: Step["taken"]): Step => {
+      const command = { _tag: "Offer", productId } as const
+      const times = { deadlineMillis: 0, startedAtMillis: 0, answeredAtMillis: 0 }
+      const submission = { number: -1, node: "", shard, command, ...times, answer: { _tag: "Done" } } as const
+      const isAsked = this.#history.submissions.some(
+        ({ answer, command: one, shard: of }) =>
+          one._tag === "Offer" && one.productId === productId && of === shard && answer?._tag !== "Done",
+      )
+      return { submission, moved, taken, own: isAsked ? "somewhere" : "first" }
+    }
+    return [
+      ...removed.map(({ accountId, productId }) =>
+        ownStep(productId, changes.claim(unitsName(productId, accountId)), null),
+      ),
+      ...offers.map((offer) => {
+        const { customer, productId } = offer
+        const moved = both(changes.claim(unitsName(productId, customer)), moves([offer], customer, -1))
+        return ownStep(productId, moved, { customer, lines: [offer] })
+      }),
+    ]
   }
 
   /** An order's lines of this shard; those of others were held for it at the price it pays, and its cart was its own. */
   #soldAtHome(command: Reserve, shard: Shard, before: Before, atMillis: number): ReadonlyArray<PricedLine> {
     const { tables } = this.#database
     const lines = tables.linesOf(command.orderId)
-    const isHome = ({ productId }: PricedLine): boolean => tables.products.get(productId)?.shard === shard
+    const isHeld = (productId: ProductId): boolean =>
+      command.held.some((part) => part.lines.some((line) => line.productId === productId))
+    const isHome = ({ productId }: PricedLine): boolean =>
+      tables.products.get(productId)?.shard === shard && !isHeld(productId)
     for (const { productId, quantity, unitPrice } of lines.filter((line) => !isHome(line))) {
       const part = command.held.find((held) => held.lines.some((line) => line.productId === productId))
       if (part === undefined) return assert.fail(`order ${command.orderId} has a line that nobody held`)
@@ -301,38 +401,6 @@ export class Ledger {
     )
     const left = tables.carts.get(caller)
     assert.ok(left?.lines.length === 0 && left.version > (cartVersion ?? 0), "a cart was sold and not emptied")
-  }
-
-  /** Orders that left `reserved`: in this batch, from their home, once, and each on its own side of its deadline. */
-  #endingsOf(
-    write: BatchWrite,
-    before: Before,
-    atMillis: number,
-    note: (submission: Submission | undefined, moved: Step["moved"]) => void,
-  ): void {
-    const { tables } = this.#database
-    let linesAway = 0
-    for (const order of tables.orders.all()) {
-      const { expiresAtMillis, homeShard, orderId, status } = order
-      const earlier = before.orders.get(orderId)?.status ?? "reserved"
-      if (status === earlier) continue
-      assert.strictEqual(earlier, "reserved", `order ${orderId} went from ${earlier} to ${status}`)
-      assert.strictEqual(homeShard, write.shard, `order ${orderId} was ended away from home`)
-      const isOver = expiresAtMillis <= atMillis
-      assert.strictEqual(
-        status,
-        isOver ? "expired" : "cancelled",
-        `order ${orderId} ended on the wrong side of its time`,
-      )
-      const ending = write.endings.find((one) => one.orderId === orderId && one.status === status)
-      if (ending === undefined) return assert.fail(`order ${orderId} ended although nobody asked`)
-      const lines = tables.linesOf(orderId)
-      const home = lines.filter((line) => tables.products.get(line.productId)?.shard === write.shard)
-      linesAway += lines.length - home.length
-      note(this.#history.byContent.get(ending.lines), moves(home, customerOf(order), 1))
-    }
-    const sent = tables.pendingReturns.all().filter((row) => !before.returns.has(row.returnId))
-    assert.strictEqual(sent.length, linesAway, "each line of another shard goes back once")
   }
 
   #isAmended({ productId }: AmendmentWrite, before: Before): boolean {
@@ -383,18 +451,25 @@ const moves = (lines: Lines, customer: string, sign: 1 | -1): ReadonlyMap<string
   return moved
 }
 
+const both = (one: ReadonlyMap<string, number>, other: ReadonlyMap<string, number>): ReadonlyMap<string, number> => {
+  const moved = new Map(one)
+  for (const [name, by] of other) add(moved, name, by)
+  return moved
+}
+
 export const quantities = (lines: Lines) =>
   Object.fromEntries(lines.map((line) => [line.productId, line.quantity] as const))
 
+/** The type of an event and the ids that it names. */
 const nameOfEvent = (event: BatchEvent): string => {
-  switch (event.type) {
-    case "stock.moved":
-      return `${event.type} ${event.movementId}`
-    case "product.amended":
-      return `${event.type} ${event.productId} ${event.version}`
-    default:
-      return `${event.type} ${"orderId" in event ? event.orderId : event.offerId}`
-  }
+  const { type } = event
+  if ("movementId" in event) return `${type} ${event.movementId}`
+  if ("version" in event) return `${type} ${event.productId} ${event.version}`
+  if ("paymentId" in event) return `${type} ${event.orderId} ${event.paymentId}`
+  if ("shipmentId" in event) return `${type} ${event.orderId} ${event.shipmentId}`
+  if (!("offerId" in event)) return `${type} ${event.orderId}`
+  const order = "orderId" in event ? ` ${event.orderId}` : ""
+  return `${type} ${event.productId} ${event.offerId}${order}`
 }
 
 const numberName = (of: Pick<BatchWrite, "shard" | "epoch" | "batch">): string => `${of.shard}/${of.epoch}/${of.batch}`

@@ -9,7 +9,7 @@ import type { Money } from "../../../src/domain/money.ts"
 import type { LineShortage } from "../../../src/domain/refusals.ts"
 import { factCount, stockCount, unitsCount } from "./counts.ts"
 import type { Submission } from "./history.ts"
-import type { Ledger } from "./ledger.ts"
+import type { AppliedBatch, Ledger } from "./ledger.ts"
 
 export interface Circumstances {
   /** Every count before anything happened. */
@@ -93,29 +93,63 @@ const plus = (totals: ReadonlySet<number>, amounts: ReadonlyArray<number>): Set<
  * What a count can have been for this command: exactly what those before it in the mailbox left, or, where a commit
  * met what nobody could know or the shard changed hands meanwhile, any value it had until the answer.
  */
-const valuesOf = (
+export const valuesOf = (
   count: string,
-  { answeredAtMillis, number, shard, startedAtMillis }: Submission,
+  submission: Submission,
   ledger: Ledger,
   { first, hasChangedHands }: Circumstances,
 ): ReadonlyArray<number> => {
+  const { answeredAtMillis, shard, startedAtMillis } = submission
   const batches = ledger.batches.filter((batch) => batch.shard === shard)
   const isLoose = hasChangedHands || batches.some((batch) => batch.isSurprise && batch.atMillis >= startedAtMillis)
-  const steps = batches.flatMap(({ atMillis, steps: all }) => all.map((step) => ({ ...step, atMillis })))
   let value = first.get(count) ?? 0
-  if (!isLoose) {
-    const before = steps.filter((step) => step.submission.number < number)
-    return [before.reduce((sum, step) => sum + (step.moved.get(count) ?? 0), value)]
-  }
+  if (!isLoose) return valuesInOrder(count, submission, batches, value)
   const values = new Set<number>()
-  for (const { atMillis, moved } of steps) {
+  for (const { atMillis, steps } of batches) {
     if (atMillis > answeredAtMillis) break
-    if (atMillis >= startedAtMillis) values.add(value)
-    value += moved.get(count) ?? 0
-    if (atMillis >= startedAtMillis) values.add(value)
+    for (const { moved } of steps) {
+      if (atMillis >= startedAtMillis) values.add(value)
+      value += moved.get(count) ?? 0
+      if (atMillis >= startedAtMillis) values.add(value)
+    }
   }
   values.add(value)
   return [...values]
+}
+
+/**
+ * One value where only what was asked for moved the count. What a shard did of its own accord comes ahead of its batch;
+ * where it cannot be told whether that is ahead of a command that left nothing in the rows, it may be either.
+ */
+const valuesInOrder = (
+  count: string,
+  { answeredAtMillis, number, startedAtMillis }: Submission,
+  batches: ReadonlyArray<AppliedBatch>,
+  first: number,
+): ReadonlyArray<number> => {
+  let value = first
+  let unsure: Array<number> = []
+  let isBehind = false
+  for (const { atMillis, steps } of batches) {
+    const asked = steps.filter(({ own }) => own === null).map(({ submission }) => submission.number)
+    const isAhead = atMillis < startedAtMillis || asked.some((other) => other < number)
+    if (isAhead) {
+      value += unsure.reduce((sum, by) => sum + by, 0)
+      unsure = []
+    }
+    isBehind ||= atMillis > answeredAtMillis
+    for (const { moved, own, submission } of steps) {
+      const by = moved.get(count) ?? 0
+      if (by === 0) continue
+      if (own === null) value += submission.number < number ? by : 0
+      else if (own === "first" ? isAhead : atMillis < startedAtMillis) value += by
+      else if (!isBehind) unsure.push(by)
+    }
+    isBehind ||= asked.some((other) => other > number)
+  }
+  const values = [value]
+  for (const by of unsure) values.push((value += by))
+  return values
 }
 
 const reasonsOf = (submission: Submission, { first }: Circumstances): ReadonlyArray<Reason> => {
@@ -133,8 +167,14 @@ const reasonsOf = (submission: Submission, { first }: Circumstances): ReadonlyAr
       return [{ count: stockCount(productId), said: available, isReason }]
     }
     case "limit_exceeded": {
-      if (command._tag !== "Reserve" && command._tag !== "Hold") return assert.fail("a limit on what is not bought")
       const { allowed, had, productId } = refusal
+      if (command._tag === "Join") {
+        return [
+          { count: unitsCount(productId, command.accountId), said: had, isReason: had + command.quantity > allowed },
+          { count: factCount("limit", productId), said: allowed, isReason: true },
+        ]
+      }
+      if (command._tag !== "Reserve" && command._tag !== "Hold") return assert.fail("a limit on what is not bought")
       const wanted = command.lines.find((line) => line.productId === productId)?.quantity ?? 0
       return [
         { count: unitsCount(productId, command.customer), said: had, isReason: had + wanted > allowed },
@@ -151,6 +191,8 @@ const reasonsOf = (submission: Submission, { first }: Circumstances): ReadonlyAr
         .map((productId) => factCount("archived", productId))
         .filter((count) => first.has(count))
         .map((count) => ({ count, said: 1, isReason: true }))
+    case "no_waitlist":
+      return [{ count: factCount("waiting list", refusal.productId), said: 0, isReason: true }]
     case "version_mismatch": {
       if (command._tag !== "Amend") return assert.fail("a version of what is not edited")
       const { expectedVersion, productId } = command

@@ -19,6 +19,7 @@ import {
 } from "../audit/history.ts"
 import type { Node } from "../service/node.ts"
 import { buyers, type Delivery, type Edit, type Regret, type Tab, type Visit } from "./shop.ts"
+import type { Provider } from "./provider.ts"
 import type { SeededRuntime } from "../machine/seededRuntime.ts"
 import type { Story } from "../story.ts"
 
@@ -34,9 +35,13 @@ export interface Place {
   balanced: Node | null
   readonly judged: (check: () => void) => void
   readonly story: Story
+  /** How long a reservation lasts that is in no hurry. */
+  readonly reservationTtlMillis: number
+  /** Null where nobody pays. */
+  readonly provider: Provider | null
 }
 
-const nodeFor = ({ balanced, nodes }: Place, wantsSecond: boolean): Node | undefined => {
+export const nodeFor = ({ balanced, nodes }: Place, wantsSecond: boolean): Node | undefined => {
   if (balanced !== null && nodes.includes(balanced)) return balanced
   return (wantsSecond ? nodes[1] : undefined) ?? nodes[0]
 }
@@ -47,12 +52,10 @@ export const knownBy = ({ tables }: MemoryDatabase, caller: string, key: string)
 }
 
 /** Asks a node, and hangs up when its patience is over; 0 is a few breaths. What came of it, as one value. */
-const asking = Effect.fnUntraced(function* <A extends { readonly _tag: string }, E extends { readonly _tag: string }>(
-  { chance, runtime }: Place,
-  node: Node,
-  patienceMillis: number | null,
-  question: Effect.Effect<A, E>,
-) {
+export const asking = Effect.fnUntraced(function* <
+  A extends { readonly _tag: string },
+  E extends { readonly _tag: string },
+>({ chance, runtime }: Place, node: Node, patienceMillis: number | null, question: Effect.Effect<A, E>) {
   const call = node.process.call(runtime.world, question)
   if (patienceMillis === null) return answerOf(yield* Effect.exit(call))
   const fiber = yield* Effect.forkChild(call)
@@ -154,8 +157,12 @@ export const usingCart = Effect.fnUntraced(function* (place: Place, tab: Tab) {
   }
   const { buyer, key } = tab
   yield* persisting(place, tab, (node) =>
-    buying(place, node, { buyer, key, lines: null }, { ...tab, reservationTtlMillis: 60_000 }, (orders) =>
-      orders.checkout(buyer, { idempotencyKey: key, expectedTotal: null }),
+    buying(
+      place,
+      node,
+      { buyer, key, lines: null },
+      { ...tab, reservationTtlMillis: place.reservationTtlMillis },
+      (orders) => orders.checkout(buyer, { idempotencyKey: key, expectedTotal: null }),
     ),
   )
 })
@@ -179,13 +186,14 @@ export const regretting = Effect.fnUntraced(function* (place: Place, regret: Reg
 })
 
 /** The same visitor, who wants what the order has. */
-const following = ({ database }: Place, visit: Visit, { orderId }: OrderRow): Visit => {
+const following = ({ chance, database, reservationTtlMillis }: Place, visit: Visit, { orderId }: OrderRow): Visit => {
   const lines = database.tables.linesOf(orderId).map(({ productId, quantity }) => ({ productId, quantity }))
-  const wish = { ...visit.wish, key: `after ${orderId}`, lines, expectedTotal: null, reservationTtlMillis: 60_000 }
-  return { ...visit, wish }
+  const wish = { ...visit.wish, key: `after ${orderId}`, lines, expectedTotal: null, reservationTtlMillis }
+  // At once, or as late as what travels to another shard may be there.
+  return { ...visit, atMillis: chance.pick([0, 0, 0, 10, 40]), wish }
 }
 
-const cancelling = Effect.fnUntraced(function* (
+export const cancelling = Effect.fnUntraced(function* (
   place: Place,
   { caller: owner, orderId }: OrderRow,
   caller: OrderRow["caller"],

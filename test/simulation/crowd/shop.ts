@@ -4,7 +4,7 @@
  */
 import { productUnitsMax } from "../../../src/domain/bounds.ts"
 import type { ProductChange, Restock } from "../../../src/domain/commands.ts"
-import { CallerId, MerchantId, ProductId, StockMovementId } from "../../../src/domain/ids.ts"
+import { CallerId, MerchantId, PaymentId, ProductId, ShipmentId, StockMovementId } from "../../../src/domain/ids.ts"
 import { mergeLines, type RequestedLine } from "../../../src/domain/order.ts"
 import type { NewProduct } from "../../../src/inventory/memory/MemoryShardStore.ts"
 import type { PlaceOrder } from "../../../src/orders/Orders.ts"
@@ -13,7 +13,7 @@ import type { Chance } from "../machine/chance.ts"
 
 const uuid = (kind: number, number: number): string =>
   `00000000-0000-7000-8000-${kind.toString(16).padStart(4, "0")}${number.toString(16).padStart(8, "0")}`
-const merchantId = MerchantId.make(uuid(9, 1))
+export const merchantIds = [1, 2].map((number) => MerchantId.make(uuid(9, number)))
 const callerIds = [1, 2, 3, 4, 5].map((number) => CallerId.make(uuid(2, number)))
 /** Somebody asks for what nobody sells. */
 export const unknownProduct = ProductId.make(uuid(1, 999))
@@ -104,7 +104,7 @@ const drawProduct = (chance: Chance, number: number, supply: Supply, startMillis
   const limitPerCustomer = chance.happens(supply.limited) ? chance.between(1, 4) : null
   return {
     productId: ProductId.make(uuid(1, number)),
-    merchantId,
+    merchantId: merchantIds[number % 2] ?? MerchantId.make(uuid(9, 1)),
     shard: chance.below(supply.shards),
     name: `Product ${number}`,
     price: chance.between(0, 30),
@@ -304,3 +304,9 @@ export const drawShop = (chance: Chance, startMillis: number): Shop => {
 
 /** Ids of first movements, which nobody else of this run has. */
 export const movementIdOf = (number: number): StockMovementId => StockMovementId.make(uuid(4, number))
+
+/** The id that a payer's try gives its payment. */
+export const paymentIdOf = (number: number, round: number): PaymentId => PaymentId.make(uuid(5, 16 * number + round))
+
+/** The id of a shipment that no service made. */
+export const shipmentIdOf = (number: number): ShipmentId => ShipmentId.make(uuid(6, number))

@@ -43,6 +43,10 @@ export const inEnding = patchOf("inventory/OrderEnding.ts")
 export const inSweeper = patchOf("inventory/sweeper.ts")
 export const inCommit = patchOf("inventory/memory/memoryCommit.ts")
 export const inReads = patchOf("inventory/memory/memoryReads.ts")
+export const inOutcomesOfLives = patchOf("inventory/shard/outcomesOfLives.ts")
+export const inPlanWaitingLists = patchOf("inventory/shard/planWaitingLists.ts")
+export const inMemoryLives = patchOf("inventory/memory/memoryLives.ts")
+export const inMemoryWaitingLists = patchOf("inventory/memory/memoryWaitingLists.ts")
 export const inTables = patchOf("inventory/memory/memoryTables.ts")
 
 const sources = fileURLToPath(new URL("../../../src", import.meta.url))
@@ -81,6 +85,9 @@ export const withPlanted = async (bug: PlantedBug, use: (modules: Modules) => vo
       memory: await load("inventory/memory/MemoryShardStore.ts"),
       orders: await load("orders/Orders.ts"),
       reads: await load("orders/OrderReads.ts"),
+      shipments: await load("orders/Shipments.ts"),
+      waitingLists: await load("orders/WaitingLists.ts"),
+      waitingListReads: await load("orders/WaitingListReads.ts"),
       carts: await load("carts/Carts.ts"),
     })
   } finally {

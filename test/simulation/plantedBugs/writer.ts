@@ -186,8 +186,9 @@ ${beforeCommit}`,
       inBatch(
         `  if (settled._tag === "Fenced") return gaveUp(run.entries, { isFenced: true })\n`,
         `  if (settled._tag === "Fenced") {
-    const { lease } = yield* untilReached(run.store.inspect(run.shard, batch))
-    return { ...gaveUp([], { lease }), again: [run.entries] }
+    const inspected = yield* Effect.result(run.store.inspect(run.shard, batch))
+    if (Result.isFailure(inspected)) return gaveUp(run.entries, { isFenced: true })
+    return { ...gaveUp([], { lease: inspected.success.lease }), again: [run.entries] }
   }
 `,
       ),

@@ -7,9 +7,11 @@ import { SqlError } from "effect/sql"
 import type { Carts } from "../../../src/carts/Carts.ts"
 import type { Order, OrderStatus } from "../../../src/domain/order.ts"
 import type { MemoryDatabase } from "../../../src/inventory/memory/MemoryShardStore.ts"
-import type { OrderRow } from "../../../src/inventory/memory/memoryRows.ts"
+import { type AccountId, AttemptId, OfferId } from "../../../src/domain/ids.ts"
+import type { HoldRow, OrderRow, WaiterRow } from "../../../src/inventory/memory/memoryRows.ts"
 import { Busy } from "../../../src/inventory/shard/mailboxEntry.ts"
 import type { OrderReads } from "../../../src/orders/OrderReads.ts"
+import type { Offer, WaitingListReads } from "../../../src/orders/WaitingListReads.ts"
 
 const statusAt = (order: OrderRow, nowMillis: number): OrderStatus =>
   order.status === "reserved" && order.expiresAtMillis <= nowMillis ? "expired" : order.status
@@ -54,7 +56,64 @@ export const memoryReads = (database: MemoryDatabase): OrderReads["Service"] => 
         if (row === undefined) return null
         return { order: orderFrom(database, row, nowMillis), fingerprint: row.fingerprint }
       }),
+    shipment: (shipmentId) =>
+      read(() => {
+        const row = tables.shipments.all().find((one) => one.shipmentId === shipmentId)
+        const order = row === undefined ? undefined : tables.orders.get(row.orderId)
+        if (row === undefined || order === undefined) return null
+        return { orderId: row.orderId, homeShard: order.homeShard, shipment: { ...row, id: row.shipmentId } }
+      }),
     list: () => Effect.die(new Error("nobody lists orders in a run")),
+  }
+}
+
+export const memoryWaitingLists = ({ tables, weather }: MemoryDatabase): WaitingListReads["Service"] => {
+  const read = Effect.fnUntraced(function* <A>(look: (nowMillis: number) => A) {
+    if (!(yield* weather.read)) return yield* new Busy()
+    return look(yield* Clock.currentTimeMillis)
+  })
+  const offerOf = ({ attempt, currency, expiresAtMillis, productId, quantity, unitPrice }: HoldRow): Offer => ({
+    id: OfferId.make(attempt),
+    productId,
+    quantity,
+    expiresAtMillis,
+    unitPrice: { amount: unitPrice, currency },
+  })
+  const openOf = (accountId: AccountId, nowMillis: number) =>
+    tables.holds
+      .all()
+      .filter((row) => row.kind === "offer" && row.customer === accountId && row.expiresAtMillis > nowMillis)
+  return {
+    place: (accountId, productId) =>
+      read((nowMillis) => {
+        const waiting = tables.waitingList.all().filter((row) => row.productId === productId)
+        const mine = waiting.find((row) => row.accountId === accountId)
+        if (mine !== undefined) {
+          const isAhead = (row: WaiterRow): boolean =>
+            row.batch < mine.batch || (row.batch === mine.batch && row.number <= mine.number)
+          return { position: waiting.filter(isAhead).length, quantity: mine.quantity, offer: null }
+        }
+        const offer = openOf(accountId, nowMillis).find((row) => row.productId === productId)
+        return offer === undefined ? null : { position: 0, quantity: offer.quantity, offer: offerOf(offer) }
+      }),
+    offers: (accountId, { limit }) =>
+      read((nowMillis) => {
+        const open = openOf(accountId, nowMillis).map(offerOf)
+        return { data: open.slice(0, limit), hasMore: open.length > limit }
+      }),
+    open: (accountId, offerId) =>
+      read((nowMillis) => {
+        const row = openOf(accountId, nowMillis).find((one) => one.attempt === AttemptId.make(offerId))
+        const product = row === undefined ? undefined : tables.products.get(row.productId)
+        if (row === undefined || product === undefined) return null
+        const { attempt, currency, fingerprint, key, productId, quantity, shard, unitPrice } = row
+        const { merchantId, name, reservationTtlSeconds } = product
+        const lines = [{ productId, quantity, unitPrice, name, merchantId }]
+        return {
+          offer: offerOf(row),
+          part: { shard, attempt, key, fingerprint, currency, lines, reservationTtlSeconds },
+        }
+      }),
   }
 }
 

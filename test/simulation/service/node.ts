@@ -18,11 +18,16 @@ import { ShardStore } from "../../../src/inventory/store/ShardStore.ts"
 import type * as SweeperModule from "../../../src/inventory/sweeper.ts"
 import type * as ReadsModule from "../../../src/orders/OrderReads.ts"
 import type * as OrdersModule from "../../../src/orders/Orders.ts"
+import type * as ShipmentsModule from "../../../src/orders/Shipments.ts"
+import type * as WaitingListReadsModule from "../../../src/orders/WaitingListReads.ts"
+import type * as WaitingListsModule from "../../../src/orders/WaitingLists.ts"
 import type { OrderSettings } from "../../../src/orders/placing.ts"
 import type { Chance } from "../machine/chance.ts"
 import type { History } from "../audit/history.ts"
 import type { Ledger } from "../audit/ledger.ts"
-import { memoryCarts, memoryReads } from "./memoryServices.ts"
+import type { Provider } from "../crowd/provider.ts"
+import { memoryCarts, memoryReads, memoryWaitingLists } from "./memoryServices.ts"
+import { reconciling } from "./reconciler.ts"
 import type { SimulatedProcess } from "../machine/simulatedProcess.ts"
 import { StoreCalls, watchedStore } from "./watchedStore.ts"
 
@@ -37,6 +42,9 @@ export interface Modules {
   readonly memory: typeof MemoryModule
   readonly orders: typeof OrdersModule
   readonly reads: typeof ReadsModule
+  readonly shipments: typeof ShipmentsModule
+  readonly waitingLists: typeof WaitingListsModule
+  readonly waitingListReads: typeof WaitingListReadsModule
   readonly carts: typeof CartsModule
 }
 
@@ -51,6 +59,8 @@ export interface Node {
   readonly writer: WriterModule.ProductWriter["Service"]
   /** The service as it is with these settings, which are a configuration's in production and a client's own here. */
   readonly orders: (settings: OrderSettings) => Effect.Effect<OrdersModule.Orders["Service"]>
+  readonly shipments: (settings: OrderSettings) => Effect.Effect<ShipmentsModule.Shipments["Service"]>
+  readonly waitingLists: (settings: OrderSettings) => Effect.Effect<WaitingListsModule.WaitingLists["Service"]>
   /** Whether a store call for this shard is under way, or ended without an answer a moment ago. */
   readonly isCommitting: (shard: number, nowMillis: number) => boolean
 }
@@ -62,6 +72,8 @@ export interface Surroundings {
   /** The door to the shards of another node; null where it serves them itself. */
   readonly remote: Inventory | null
   readonly chance: Chance
+  /** Whom the node asks about payments that nobody has settled; null where nobody pays. */
+  readonly provider: Provider | null
   readonly history: History
   readonly ledger: Ledger
   /** The coordinator as clients of this node meet it. */
@@ -74,7 +86,7 @@ const endingDeadlineMillis = 1_500
 export const makeNode = Effect.fnUntraced(function* (
   modules: Modules,
   settings: InventoryModule.InventorySettings,
-  { chance, database, history, ledger, process, remote, watched }: Surroundings,
+  { chance, database, history, ledger, process, provider, remote, watched }: Surroundings,
 ): Effect.fn.Return<Node, never, Scope.Scope> {
   const scope = yield* Effect.scope
   const calls = new StoreCalls()
@@ -107,32 +119,42 @@ export const makeNode = Effect.fnUntraced(function* (
   const above = Layer.mergeAll(Layer.fresh(OrderCoordinator.layer), writer, sweeper).pipe(Layer.provideMerge(ending))
   const built = yield* Layer.build(above.pipe(Layer.provide(beneath)))
   const coordinator = watched(Context.get(built, OrderCoordinator))
+  if (remote === null && provider !== null) yield* reconciling(process, database, inventory, provider)
 
   const orderParts = Layer.mergeAll(
     Layer.succeed(OrderCoordinator, coordinator),
     Layer.succeed(OrderEnding, Context.get(built, OrderEnding)),
     Layer.succeed(SecureRandom.SecureRandom, random),
+    Layer.succeed(Inventory, inventory),
+    Layer.succeed(modules.directory.ShardDirectory, directory),
     Layer.succeed(modules.reads.OrderReads, memoryReads(database)),
+    Layer.succeed(modules.waitingListReads.WaitingListReads, memoryWaitingLists(database)),
     Layer.succeed(modules.carts.Carts, memoryCarts(database)),
   )
-  const made = new Map<string, OrdersModule.Orders["Service"]>()
-  const orders = Effect.fnUntraced(function* (wanted: OrderSettings) {
-    const name = `${wanted.orderDeadlineMillis}/${wanted.reservationTtlMillis}`
-    const known = made.get(name)
-    if (known !== undefined) return known
-    const { Orders } = modules.orders
-    const layer = Layer.fresh(Orders.layer(wanted)).pipe(Layer.provide(orderParts))
-    const service = Context.get(yield* Scope.provide(Layer.build(layer), scope), Orders)
-    made.set(name, service)
-    return service
-  })
+  const { Orders } = modules.orders
+  const { Shipments } = modules.shipments
+  const { WaitingLists } = modules.waitingLists
+  /** A service for each settings it is asked with. */
+  const serving = <Id, Service>(tag: Context.Key<Id, Service>, layerOf: (wanted: OrderSettings) => Layer.Layer<Id>) => {
+    const made = new Map<string, Service>()
+    return Effect.fnUntraced(function* (wanted: OrderSettings) {
+      const name = `${wanted.orderDeadlineMillis}/${wanted.reservationTtlMillis}`
+      const known = made.get(name)
+      if (known !== undefined) return known
+      const service = Context.get(yield* Scope.provide(Layer.build(Layer.fresh(layerOf(wanted))), scope), tag)
+      made.set(name, service)
+      return service
+    })
+  }
   return {
     name: process.name,
     process,
     inventory,
     coordinator,
     writer: Context.get(built, ProductWriter),
-    orders,
+    orders: serving(Orders, (wanted) => Orders.layer(wanted).pipe(Layer.provide(orderParts))),
+    shipments: serving(Shipments, (wanted) => Shipments.layer(wanted).pipe(Layer.provide(orderParts))),
+    waitingLists: serving(WaitingLists, (wanted) => WaitingLists.layer(wanted).pipe(Layer.provide(orderParts))),
     isCommitting: (shard, nowMillis) => calls.isBusy(shard, nowMillis),
   }
 })

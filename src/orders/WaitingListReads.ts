@@ -3,7 +3,7 @@
  * clock is no offer to any reader, whether or not anybody has come to give its units back.
  */
 import { PgClient } from "@effect/sql-pg"
-import { Effect } from "effect"
+import { Context, Effect, Layer } from "effect"
 import { pooledSilenceMaxMillis } from "../domain/bounds.ts"
 import { type HeldPart, offerHold, type SoldLine } from "../domain/commands.ts"
 import type { AccountId, MerchantId, OfferId, ProductId, Shard } from "../domain/ids.ts"
@@ -43,19 +43,38 @@ export interface OpenOffer {
   readonly part: HeldPart & { readonly lines: ReadonlyArray<SoldLine> }
 }
 
+export class WaitingListReads extends Context.Service<
+  WaitingListReads,
+  {
+    /** Where an account stands for a product; null where it does not wait and is offered nothing. */
+    readonly place: (accountId: AccountId, productId: ProductId) => Effect.Effect<Place | null, Busy>
+    /** An account's open offers, the earliest made first. */
+    readonly offers: (
+      accountId: AccountId,
+      page: { readonly startingAfter: OfferId | null; readonly limit: number },
+    ) => Effect.Effect<Page<Offer>, Busy>
+    /** An account's offer of this id, while it is open. */
+    readonly open: (accountId: AccountId, offerId: OfferId) => Effect.Effect<OpenOffer | null, Busy>
+  }
+>()("hedonify/orders/WaitingListReads") {
+  static readonly layer = Layer.effect(
+    WaitingListReads,
+    Effect.map(PgClient.PgClient, (sql) => readWaitingLists(sql)),
+  )
+}
+
 const offerColumns = `h.attempt as id, h.product_id as "productId", h.quantity, h.unit_price::float8 as "unitPrice", h.currency,
   (extract(epoch from h.expires_at) * 1000)::float8 as "expiresAtMillis", h.shard, p.name, p.merchant_id as "merchantId",
   p.reservation_ttl_seconds as "reservationTtlSeconds"`
 const openOffers = "from holds h join products p on p.id = h.product_id where h.kind = 'offer' and h.expires_at > now()"
 
-export const readWaitingLists = (sql: PgClient.PgClient) => {
+const readWaitingLists = (sql: PgClient.PgClient): WaitingListReads["Service"] => {
   const inTime = <A, E>(read: Effect.Effect<A, E>): Effect.Effect<A, Busy> =>
     interruptibleAtOnce(read).pipe(
       Effect.timeout(pooledSilenceMaxMillis),
       Effect.mapError(() => new Busy()),
     )
 
-  /** Where an account stands for a product; null where it does not wait and is offered nothing. */
   const place = (accountId: AccountId, productId: ProductId): Effect.Effect<Place | null, Busy> =>
     inTime(
       Effect.gen(function* () {
@@ -70,7 +89,6 @@ export const readWaitingLists = (sql: PgClient.PgClient) => {
       }),
     )
 
-  /** An account's open offers, the earliest made first. */
   const offers = (
     accountId: AccountId,
     page: { readonly startingAfter: OfferId | null; readonly limit: number },
@@ -84,7 +102,6 @@ export const readWaitingLists = (sql: PgClient.PgClient) => {
       }),
     )
 
-  /** An account's offer of this id, while it is open. */
   const open = (accountId: AccountId, offerId: OfferId): Effect.Effect<OpenOffer | null, Busy> =>
     inTime(
       Effect.gen(function* () {
