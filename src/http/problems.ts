@@ -22,7 +22,9 @@ import {
   type ShipRefusal,
   type Unavailable,
 } from "../domain/refusals.ts"
+import type { CursorRefusal, ViewerRefusal } from "../events/eventRefusals.ts"
 import type { CommandError } from "../inventory/shard/mailboxEntry.ts"
+import type { WebhookRefusal } from "../webhooks/webhookRefusals.ts"
 import type { Problem } from "./contract/problem.ts"
 import { etagOf } from "./entityTags.ts"
 import { isoTime } from "./isoTime.ts"
@@ -49,6 +51,7 @@ export type Refusal =
   | CartRefusal
   | CatalogueRefusal
   | CheckoutRefusal
+  | CursorRefusal
   | EditRefusal
   | ImportRefusal
   | JoinRefusal
@@ -59,6 +62,8 @@ export type Refusal =
   | RequestRefusal
   | ShipRefusal
   | Unavailable
+  | ViewerRefusal
+  | WebhookRefusal
 
 export type Failure = Refusal | CommandError | SqlError.SqlError | HttpServerError.HttpServerError
 
@@ -180,6 +185,21 @@ export const sketchOf = (refusal: Refusal): Sketch => {
       return sketch(409, "Stock too large", `A product cannot have more than ${productUnitsMax} units.`, {
         extras: { productId: refusal.productId },
       })
+    case "webhooks_full":
+      return sketch(
+        409,
+        "Webhooks full",
+        `There are ${refusal.allowed} webhooks already, which is as many as may be.`,
+        {
+          extras: { allowed: refusal.allowed },
+        },
+      )
+    case "cursor_expired":
+      return sketch(
+        410,
+        "Cursor expired",
+        "Events after this cursor are not kept any more. Begin without after, at the oldest that are, and look elsewhere for what you missed.",
+      )
     case "version_mismatch":
       return sketch(412, "Edited meanwhile", "The product is not the one that was edited. Look at it again.", {
         extras: { productId: refusal.product.id, version: refusal.product.version },
@@ -201,6 +221,16 @@ export const sketchOf = (refusal: Refusal): Sketch => {
       return sketch(422, "Does not fit", "This account belongs to several merchants: say for which one it acts.", {
         code: "invalid",
         extras: { errors: [{ pointer: "/merchantId", message: "is required of a member of several merchants" }] },
+      })
+    case "cursor_malformed":
+      return sketch(422, "Does not fit", "The cursor is not one of this service.", {
+        code: "invalid",
+        extras: { errors: [{ pointer: "/after", message: "must be the cursor of an earlier page" }] },
+      })
+    case "target_refused":
+      return sketch(422, "Does not fit", "Nothing may be sent to this URL.", {
+        code: "invalid",
+        extras: { errors: [{ pointer: "/url", message: refusal.message }] },
       })
     case "cart_full":
       return sketch(422, "Does not fit", `A cart has up to ${orderLinesMax} lines.`, {
