@@ -3,6 +3,7 @@
  * true: a merchant sees of an order only its own lines and what they come to, and of other merchants' products nothing;
  * `customerRef` is for the merchant whose channel gave it.
  */
+import { Struct } from "effect"
 import type { MerchantId, OrderId, ProductId, Shard } from "../domain/ids.ts"
 import { eventIdOf } from "./cursor.ts"
 
@@ -97,27 +98,18 @@ export const textField = ({ fields }: LoggedEvent, name: string): string | undef
 
 /** The event as this viewer sees it, or null where it is not for it. */
 export const eventFor = (event: ResolvedEvent, viewer: EventViewer): Event | null => {
-  const data = dataFor(event, viewer)
+  const data = isOfOrder(event) ? orderData(event, viewer) : productData(event, viewer)
   if (data === null) return null
-  const id = eventIdOf(event.shard, event.batch, event.position)
-  const subject = (isOfOrder(event) ? event.order?.id : (event.product ?? event.movement)?.id) ?? id
-  return {
-    id,
-    type: event.type,
-    createdAtMillis: event.createdAtMillis,
-    subject: event.movement?.productId ?? subject,
-    data,
-  }
+  const { batch, createdAtMillis, movement, order, position, product, shard, type } = event
+  const id = eventIdOf(shard, batch, position)
+  return { id, type, createdAtMillis, subject: (order ?? product)?.id ?? movement?.productId ?? id, data }
 }
-
-const dataFor = (event: ResolvedEvent, viewer: EventViewer): Event["data"] | null =>
-  isOfOrder(event) ? orderData(event, viewer) : productData(event, viewer)
 
 const sees = (viewer: EventViewer, merchantId: MerchantId | undefined): boolean =>
   viewer._tag === "Admin" || viewer.merchantId === merchantId
 
 /** Of which account it is is the service's business and not the merchant's. */
-const withoutPeople = ({ accountId: _, ...fields }: LoggedEvent["fields"]): LoggedEvent["fields"] => fields
+const withoutPeople = (fields: LoggedEvent["fields"]): LoggedEvent["fields"] => Struct.omit(fields, ["accountId"])
 
 const statusOf = (type: string): string => type.slice(type.indexOf(".") + 1)
 
@@ -125,15 +117,14 @@ const orderData = (event: ResolvedEvent, viewer: EventViewer): Event["data"] | n
   const { fields, order, type } = event
   const lines = (order?.lines ?? []).filter((line) => sees(viewer, line.merchantId))
   if (viewer._tag === "Merchant" && lines.length === 0) return null
-  if (!type.startsWith("order.")) return { ...withoutPeople(fields), status: statusOf(type) }
-  if (order === undefined) return { ...fields, status: statusOf(type) }
+  if (!type.startsWith("order.") || order === undefined) return { ...fields, status: statusOf(type) }
   const isOwn = viewer._tag === "Merchant" && order.caller === viewer.merchantId
   const money = (amount: number) => ({ amount, currency: order.currency })
   return {
-    ...withoutPeople(fields),
+    ...fields,
     status: statusOf(type),
     ...(isOwn && order.customerRef !== null ? { customerRef: order.customerRef } : {}),
-    lines: lines.map(({ merchantId: _, unitPrice, ...line }) => ({ ...line, unitPrice: money(unitPrice) })),
+    lines: lines.map(({ productId, quantity, unitPrice }) => ({ productId, quantity, unitPrice: money(unitPrice) })),
     total: money(lines.reduce((total, line) => total + line.quantity * line.unitPrice, 0)),
   }
 }

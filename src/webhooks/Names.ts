@@ -20,7 +20,7 @@ export class Names extends Context.Service<
     const resolver = new promises.Resolver({ timeout: nameLookupMaxMillis, tries: 2 })
     const ask = (look: () => Promise<ReadonlyArray<string>>) =>
       Effect.tryPromise({ try: look, catch: () => new NameUnknown() }).pipe(
-        Effect.catch(() => Effect.succeed<ReadonlyArray<string>>([])),
+        Effect.orElseSucceed((): ReadonlyArray<string> => []),
       )
     const addressesOf = Effect.fnUntraced(function* (name: string) {
       if (isLocalName(name)) return ["127.0.0.1", "::1"]

@@ -72,12 +72,12 @@ const make = Effect.gen(function* () {
 
   const turn = Effect.fnUntraced(function* (webhookId: WebhookId) {
     const endMillis = (yield* Clock.currentTimeMillis) + turnMaxMillis
-    let isOn = true
-    while (isOn && (yield* Clock.currentTimeMillis) < endMillis) {
+    while ((yield* Clock.currentTimeMillis) < endMillis) {
       const receiver = yield* statements.receiverOf(sql, webhookId)
       if (receiver === null) return
       const due = yield* statements.dueDeliveries(sql, webhookId)
       if (due.length === 0) return
+      let isOn = true
       yield* Effect.forEach(
         due,
         Effect.fnUntraced(function* (delivery) {
@@ -86,6 +86,7 @@ const make = Effect.gen(function* () {
         }),
         { concurrency: deliveriesAtOnceMax, discard: true },
       )
+      if (!isOn) return
     }
   })
 

@@ -59,8 +59,10 @@ const make = (names: Names["Service"], insecure: InsecureTargets, timeLimitMilli
       const addresses = yield* addressesOf(target)
       return yield* exchange(target.url, addresses, headers, body, timeLimitMillis)
     },
-    Effect.catchTag("NameUnknown", () => unanswered("its name has no address")),
-    Effect.catchTag("TargetRefused", ({ message }) => unanswered(`the URL ${message}`)),
+    Effect.catchTags({
+      NameUnknown: () => unanswered("its name has no address"),
+      TargetRefused: ({ message }) => unanswered(`the URL ${message}`),
+    }),
   )
 
   const judge = Effect.fnUntraced(function* (url: string) {
@@ -118,10 +120,11 @@ const exchange = (
         request.end(body)
       }).pipe(
         Effect.timeoutOrElse({ duration: timeLimitMillis, orElse: () => Effect.succeed(tooLate) }),
-        Effect.tap(({ response }) =>
-          response === undefined ? Effect.void : Effect.timeoutOption(heardOut(response), answerBodyMaxMillis),
+        Effect.flatMap(({ response, ...answer }) =>
+          response === undefined
+            ? Effect.succeed(answer)
+            : Effect.as(Effect.timeoutOption(heardOut(response), answerBodyMaxMillis), answer),
         ),
-        Effect.map(({ response: _, ...answer }) => answer),
       ),
     (request) => Effect.sync(() => request.destroy()),
   )

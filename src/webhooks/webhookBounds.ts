@@ -7,7 +7,6 @@ export const webhooksOfMerchantMax = 10
 export const webhookUrlLengthMax = 2_000
 export const webhookDescriptionLengthMax = 500
 export const webhookTypesMax = 50
-export const webhookTypeLengthMax = 100
 
 /** A secret of the specification has 24 to 64 bytes. */
 export const secretBytes = 32

@@ -154,7 +154,7 @@ layer(testServer, { excludeTestServices: true })("webhooks", (it) => {
       assert.deepStrictEqual([...(first.body["data"] as []), ...(second.body["data"] as [])], all)
       assert.isNull(second.body["cursor"])
       const ids = all.map(({ id }) => String(id))
-      assert.deepStrictEqual([...ids].sort().reverse(), ids)
+      assert.deepStrictEqual([...ids].sort().toReversed(), ids)
       const [newest] = all
       assert.deepStrictEqual(
         { ...newest, id: "", eventId: "", createdAt: "", lastAttemptAt: "" },

@@ -111,8 +111,8 @@ const senders = Sender.layer("off", 1_000).pipe(Layer.provideMerge(testNames))
 /** Of this machine's addresses one counts as public, so that a test can be answered. */
 const lenient = Sender.layer("loopback", 1_000).pipe(Layer.provideMerge(testNames))
 
-layer(senders)("a name", (it) => {
-  it.effect("that leads inside, if only with one of its addresses, is refused before anybody is spoken to", () =>
+layer(senders)("a name", ({ effect }) => {
+  effect("that leads inside, if only with one of its addresses, is refused before anybody is spoken to", () =>
     Effect.gen(function* () {
       const sender = yield* Sender
       const table = yield* TestNames
@@ -128,7 +128,7 @@ layer(senders)("a name", (it) => {
     }),
   )
 
-  it.effect("that nobody knows may be known later", () =>
+  effect("that nobody knows may be known later", () =>
     Effect.gen(function* () {
       const sender = yield* Sender
       yield* sender.judge("https://later.example/")
@@ -137,7 +137,7 @@ layer(senders)("a name", (it) => {
     }),
   )
 
-  it.effect("that led outside when it was judged and inside when it is used is refused", () =>
+  effect("that led outside when it was judged and inside when it is used is refused", () =>
     Effect.gen(function* () {
       const sender = yield* Sender
       const table = yield* TestNames
@@ -149,8 +149,8 @@ layer(senders)("a name", (it) => {
   )
 })
 
-layer(lenient, { excludeTestServices: true })("a connection", (it) => {
-  it.effect("goes to the address that was judged, and asks for the name once", () =>
+layer(lenient, { excludeTestServices: true })("a connection", ({ effect }) => {
+  effect("goes to the address that was judged, and asks for the name once", () =>
     Effect.gen(function* () {
       const sender = yield* Sender
       const table = yield* TestNames
