@@ -55,7 +55,7 @@ export const openShop = Effect.gen(function* () {
     const world = new World(callers, `10.${worlds >> 16}.${(worlds >> 8) & 255}.${worlds & 255}`)
     world.addId("merchant", merchantId)
     for (const product of firstProducts) world.addId("product", yield* newProduct(merchant, product))
-    const json = { url: "http://127.0.0.1:9999/hook" }
+    const json = { url: "https://hooks.example/hook" }
     const webhook = yield* call("/v1/webhooks", { token: merchant.token, json })
     world.addId("webhook", webhook.body["id"])
     const [, many] = world.known("product")

@@ -133,7 +133,7 @@ export class World {
       case "currency":
         return number % 5 === 0 ? text : "EUR"
       case "url":
-        return number % 4 === 0 ? text : "http://127.0.0.1:9999/hook"
+        return number % 4 === 0 ? text : "https://hooks.example/hook"
       case "salestartsat":
         return number % 2 === 0 ? (times[0] ?? text) : (pick(times, number >>> 1) ?? text)
       default:
