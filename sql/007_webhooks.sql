@@ -60,9 +60,10 @@ create table webhook_relays (
 ) with (fillfactor = 70);
 create index webhook_relays_due on webhook_relays (due_at) where due_at is not null;
 
--- One event for one webhook.
+-- One event for one webhook. No index has ids alone in their order: a plan went along it through the deliveries of all
+-- webhooks to find those of one.
 create table webhook_deliveries (
-  id uuid primary key,
+  id uuid not null,
   webhook_id uuid not null references webhooks (id),
   -- Where the event stands in the log.
   shard smallint not null check (shard >= 0),
@@ -82,11 +83,11 @@ create table webhook_deliveries (
   last_status integer check (last_status between 100 and 999),
   last_error text check (char_length(last_error) between 1 and 200),
   finished_at timestamptz,
+  primary key (webhook_id, id),
   constraint webhook_deliveries_once unique (webhook_id, shard, batch, position),
   check ((state = 'pending') = (next_attempt_at is not null)),
   check ((state = 'pending') = (finished_at is null))
 ) with (fillfactor = 80);
-create index webhook_deliveries_of_webhook on webhook_deliveries (webhook_id, id);
 create index webhook_deliveries_in_state on webhook_deliveries (webhook_id, state, id);
 create index webhook_deliveries_pending on webhook_deliveries (webhook_id, subject, batch, position) where state = 'pending';
 create index webhook_deliveries_finished on webhook_deliveries (state, finished_at) where state <> 'pending';

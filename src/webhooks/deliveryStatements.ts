@@ -67,7 +67,7 @@ export const recordSuccess = (sql: SqlClient.SqlClient, webhookId: WebhookId, id
       update webhook_deliveries set state = 'succeeded', attempts = attempts + 1, next_attempt_at = null,
         last_attempt_at = clock_timestamp(), last_status = ${status}::integer, last_error = null,
         finished_at = clock_timestamp()
-      where id = ${id}::uuid and state = 'pending'
+      where webhook_id = ${webhookId}::uuid and id = ${id}::uuid and state = 'pending'
     )
     update webhook_relays set failing_since = null
     where webhook_id = ${webhookId}::uuid and failing_since is not null`
@@ -91,7 +91,7 @@ export const recordFailure = (
         state = case when ${pauseMillis}::float8 is null then 'dead' else 'pending' end,
         finished_at = case when ${pauseMillis}::float8 is null then clock_timestamp() end,
         next_attempt_at = clock_timestamp() + ${pauseMillis}::float8 * interval '1 millisecond'
-      where id = ${id}::uuid and state = 'pending'
+      where webhook_id = ${webhookId}::uuid and id = ${id}::uuid and state = 'pending'
     )
     update webhook_relays set failing_since = clock_timestamp()
     where webhook_id = ${webhookId}::uuid and failing_since is null`

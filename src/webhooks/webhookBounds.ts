@@ -34,9 +34,11 @@ export const deliveriesAtOnceMax = 8
 /** Deliveries that are taken up in one look. */
 export const deliveriesTakenMax = 64
 /** How long one webhook is served before others come first. */
-export const turnMaxMillis = 15_000
+export const turnMaxMillis = 5_000
 /** How long a relay has a webhook to itself: a crash of it keeps the webhook waiting so long. */
-export const leaseMillis = 45_000
+export const leaseMillis = 20_000
+/** What writing down the last attempt of a turn may take before somebody else makes it again. */
+const recordMaxMillis = 4_000
 
 /** From the look-up of the name to the head of the answer. */
 export const attemptMaxMillis = 10_000
@@ -73,7 +75,7 @@ const holds = (relation: boolean, sentence: string): void => {
 holds(secretBytes >= 24 && secretBytes <= 64, "a secret has the length of the specification")
 holds(2 * nameLookupMaxMillis < attemptMaxMillis, "a slow name server leaves time for the receiver")
 holds(
-  turnMaxMillis + attemptMaxMillis + answerBodyMaxMillis + 10_000 < leaseMillis,
+  turnMaxMillis + attemptMaxMillis + answerBodyMaxMillis + recordMaxMillis <= leaseMillis,
   "a lease outlives the last attempt of a turn and its record",
 )
 holds(

@@ -69,16 +69,16 @@ export const pruneEvents = Effect.fnUntraced(function* (sql: SqlClient.SqlClient
 
 const pruneDeliveries = (sql: SqlClient.SqlClient, state: "succeeded" | "dead", keptMillis: number) =>
   sql`
-    delete from webhook_deliveries where id in (
-      select id from webhook_deliveries
+    delete from webhook_deliveries where (webhook_id, id) in (
+      select webhook_id, id from webhook_deliveries
       where state = ${state} and finished_at < clock_timestamp() - ${keptMillis}::float8 * interval '1 millisecond'
       order by finished_at limit ${deliveriesPrunedMax}::integer)
     returning id`
 
 const pruneDeleted = (sql: SqlClient.SqlClient) =>
   sql`
-    delete from webhook_deliveries where id in (
-      select d.id from webhooks w
+    delete from webhook_deliveries where (webhook_id, id) in (
+      select w.id, d.id from webhooks w
       cross join lateral (select id from webhook_deliveries where webhook_id = w.id limit ${deliveriesPrunedMax}::integer) as d
       where w.deleted_at is not null limit ${deliveriesPrunedMax}::integer)
     returning id`

@@ -23,6 +23,9 @@ const listOf = (types: ReadonlyArray<string>): string => JSON.stringify(types)
 const typesFrom = (sql: SqlClient.SqlClient, types: ReadonlyArray<string>) =>
   sql`array(select value from json_array_elements_text(${listOf(types)}::text::json) with ordinality as t (value, at) order by at)`
 
+/** Written out: a plan that knows how few are wanted goes along the index, and one that does not sorts all there are. */
+const rows = (sql: SqlClient.SqlClient, rowsMax: number) => sql.literal(String(rowsMax))
+
 const ownedBy = (sql: SqlClient.SqlClient, merchantId: MerchantId | null) =>
   merchantId === null ? sql`w.merchant_id is null` : sql`w.merchant_id = ${merchantId}::uuid`
 
@@ -78,7 +81,7 @@ export const listWebhooks = (
 ): Effect.Effect<ReadonlyArray<Webhook>, SqlError.SqlError> => {
   return sql<Webhook>`
     select ${sql.literal(webhookColumns)} from webhooks w
-    where ${ownedBy(sql, merchantId)} and w.deleted_at is null and w.id > ${after}::uuid order by w.id limit ${rowsMax}::integer`
+    where ${ownedBy(sql, merchantId)} and w.deleted_at is null and w.id > ${after}::uuid order by w.id limit ${rows(sql, rowsMax)}`
 }
 
 export interface WebhookChange {
@@ -131,11 +134,11 @@ export const listDeliveries = (
   webhookId: WebhookId,
   page: { readonly state: DeliveryState | null; readonly before: string; readonly rowsMax: number },
 ) => {
-  const inState = page.state === null ? sql`true` : sql`d.state = ${page.state}`
+  const inState = page.state === null ? sql`` : sql`and d.state = ${page.state}`
   return sql<Delivery>`
     select ${sql.literal(deliveryColumns)} from webhook_deliveries d
-    where d.webhook_id = ${webhookId}::uuid and ${inState} and d.id < ${page.before}::uuid
-    order by d.id desc limit ${page.rowsMax}::integer`
+    where d.webhook_id = ${webhookId}::uuid ${inState} and d.id < ${page.before}::uuid
+    order by d.id desc limit ${rows(sql, page.rowsMax)}`
 }
 
 /** Tried again now, from the first attempt on where it had ended. */
@@ -146,7 +149,7 @@ export const replayDelivery = (sql: SqlClient.SqlClient, webhookId: WebhookId, i
     ), d as (
       update webhook_deliveries set state = 'pending', next_attempt_at = clock_timestamp(), finished_at = null,
         attempts = case when state = 'pending' then attempts else 0 end
-      where id = ${id}::uuid and webhook_id in (select webhook_id from relay)
+      where webhook_id = ${webhookId}::uuid and id = ${id}::uuid and exists (select from relay)
       returning *
     ), due as (
       update webhook_relays set due_at = clock_timestamp() where webhook_id in (select webhook_id from d)

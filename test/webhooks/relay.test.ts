@@ -3,7 +3,7 @@ import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import { Webhook as Verifier } from "standardwebhooks"
 import { Relay } from "../../src/webhooks/Relay.ts"
-import { retryPausesMillis } from "../../src/webhooks/webhookBounds.ts"
+import { pendingOfWebhookMax, retryPausesMillis } from "../../src/webhooks/webhookBounds.ts"
 import { isViolated, verify } from "../../src/verification/verify.ts"
 import { call, testServer } from "../http/testServer.ts"
 import {
@@ -243,6 +243,31 @@ layer(testServer, { excludeTestServices: true })("a receiver", (it) => {
       const [orderId = ""] = yield* buyAndCancel(shop, 1)
       yield* relayRounds(1)
       assert.deepStrictEqual(told(shop.receiver), new Map([[orderId, ["order.cancelled"]]]))
+    }),
+  )
+})
+
+layer(testServer, { excludeTestServices: true })("a webhook for which as much waits as may", (it) => {
+  it.effect("is read for again once there is room, and keeps no other one from being read for", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const full = yield* makeShop()
+      const other = yield* makeShop()
+      yield* sql`
+        insert into webhook_deliveries
+          (id, webhook_id, shard, batch, position, event_id, type, subject, payload, created_at, next_attempt_at)
+        select gen_random_uuid(), ${full.webhookId}::uuid, 0, 1000000 + n, 0, 'evt_x', 'x', n::text, '{}', now(), 'infinity'
+        from generate_series(1, ${pendingOfWebhookMax}::integer) as n`
+      const ofFull = yield* buyAndCancel(full, 2)
+      const ofOther = yield* buyAndCancel(other, 2)
+      yield* readOn
+      yield* serveDue
+      assertAllTold(other.receiver, ofOther)
+      assert.isEmpty(full.receiver.asked)
+      yield* sql`delete from webhook_deliveries where type = 'x'`
+      yield* readOn
+      yield* serveDue
+      assertAllTold(full.receiver, ofFull)
     }),
   )
 })
