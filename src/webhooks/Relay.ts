@@ -65,9 +65,12 @@ const make = Effect.gen(function* () {
     }
     const pauseMillis = yield* pauseAfter(delivery.attempts + 1)
     yield* statements.recordFailure(sql, receiver.id, delivery.id, { status, error: errorOf(answer), pauseMillis })
-    if (status === goneStatus) yield* statements.turnOff(sql, receiver.id, "gone", 0)
-    else yield* statements.turnOff(sql, receiver.id, "failing", failingMaxMillis)
-    return status !== goneStatus
+    const isOff = yield* status === goneStatus
+      ? statements.turnOff(sql, receiver.id, "gone", 0)
+      : statements.turnOff(sql, receiver.id, "failing", failingMaxMillis)
+    if (isOff)
+      yield* Effect.logWarning("A webhook was turned off").pipe(Effect.annotateLogs({ id: receiver.id, status }))
+    return !isOff && status !== goneStatus
   })
 
   const turn = Effect.fnUntraced(function* (webhookId: WebhookId) {

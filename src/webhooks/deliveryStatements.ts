@@ -96,17 +96,22 @@ export const recordFailure = (
     update webhook_relays set failing_since = clock_timestamp()
     where webhook_id = ${webhookId}::uuid and failing_since is null`
 
-/** Turned off for this reason, where it has been failing for so long. */
+/** Turns it off for this reason where it has been failing for so long; whether it did. */
 export const turnOff = (
   sql: SqlClient.SqlClient,
   webhookId: WebhookId,
   reason: DisabledReason,
   failingMillis: number,
-): Effect.Effect<unknown, SqlError.SqlError> => sql`
+): Effect.Effect<boolean, SqlError.SqlError> =>
+  Effect.map(
+    sql`
     update webhooks w set enabled = false, disabled_reason = ${reason}, updated_at = clock_timestamp()
     from webhook_relays r
     where w.id = ${webhookId}::uuid and w.enabled and r.webhook_id = w.id
-      and r.failing_since <= clock_timestamp() - ${failingMillis}::float8 * interval '1 millisecond'`
+      and r.failing_since <= clock_timestamp() - ${failingMillis}::float8 * interval '1 millisecond'
+    returning w.id`,
+    (rows) => rows.length > 0,
+  )
 
 /**
  * Ends the turn, and says when there is something due again; behind all others that are due now. What is written

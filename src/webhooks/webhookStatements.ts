@@ -24,7 +24,7 @@ const typesFrom = (sql: SqlClient.SqlClient, types: ReadonlyArray<string>) =>
   sql`array(select value from json_array_elements_text(${listOf(types)}::text::json) with ordinality as t (value, at) order by at)`
 
 /** Written out: a plan that knows how few are wanted goes along the index, and one that does not sorts all there are. */
-const rows = (sql: SqlClient.SqlClient, rowsMax: number) => sql.literal(String(rowsMax))
+const atMost = (sql: SqlClient.SqlClient, rowsMax: number) => sql.literal(String(rowsMax))
 
 const ownedBy = (sql: SqlClient.SqlClient, merchantId: MerchantId | null) =>
   merchantId === null ? sql`w.merchant_id is null` : sql`w.merchant_id = ${merchantId}::uuid`
@@ -81,7 +81,7 @@ export const listWebhooks = (
 ): Effect.Effect<ReadonlyArray<Webhook>, SqlError.SqlError> => {
   return sql<Webhook>`
     select ${sql.literal(webhookColumns)} from webhooks w
-    where ${ownedBy(sql, merchantId)} and w.deleted_at is null and w.id > ${after}::uuid order by w.id limit ${rows(sql, rowsMax)}`
+    where ${ownedBy(sql, merchantId)} and w.deleted_at is null and w.id > ${after}::uuid order by w.id limit ${atMost(sql, rowsMax)}`
 }
 
 export interface WebhookChange {
@@ -138,7 +138,7 @@ export const listDeliveries = (
   return sql<Delivery>`
     select ${sql.literal(deliveryColumns)} from webhook_deliveries d
     where d.webhook_id = ${webhookId}::uuid ${inState} and d.id < ${page.before}::uuid
-    order by d.id desc limit ${rows(sql, page.rowsMax)}`
+    order by d.id desc limit ${atMost(sql, page.rowsMax)}`
 }
 
 /** Tried again now, from the first attempt on where it had ended. */

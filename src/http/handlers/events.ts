@@ -32,8 +32,8 @@ export const eventsHandlers = HttpApiBuilder.group(
       readonly limit?: number
       readonly merchantId?: MerchantId
     }) {
-      const { account } = yield* CurrentPrincipal
-      const viewer = yield* viewerOf(account, query.merchantId)
+      const principal = yield* CurrentPrincipal
+      const viewer = yield* viewerOf(principal, query.merchantId)
       const page = yield* events.page(viewer, query.after ?? null, query.limit ?? pageSizeDefault)
       return { ...page, data: page.data.map(eventView) }
     })

@@ -54,9 +54,9 @@ export const webhooksHandlers = HttpApiBuilder.group(
     const webhooks = yield* Webhooks
 
     const create = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
-      const { account } = yield* CurrentPrincipal
+      const principal = yield* CurrentPrincipal
       const { description = "", merchantId, types = [], url } = yield* readCreation(request)
-      const owner = yield* viewerOf(account, merchantId)
+      const owner = yield* viewerOf(principal, merchantId)
       const { secret, webhook } = yield* webhooks.create(owner, { url, description, types })
       return HttpServerResponse.text(JSON.stringify({ ...webhookView(webhook), secret }), {
         status: 201,
@@ -70,35 +70,35 @@ export const webhooksHandlers = HttpApiBuilder.group(
       readonly limit?: number
       readonly merchantId?: MerchantId
     }) {
-      const { account } = yield* CurrentPrincipal
-      const owner = yield* viewerOf(account, query.merchantId)
+      const principal = yield* CurrentPrincipal
+      const owner = yield* viewerOf(principal, query.merchantId)
       const page = yield* webhooks.list(owner, { after: query.after ?? null, limit: query.limit ?? pageSizeDefault })
       return listView(page, webhookView)
     })
 
     const get = Effect.fnUntraced(function* (id: WebhookId) {
-      const { account } = yield* CurrentPrincipal
-      return webhookView(yield* webhooks.get(account, id))
+      const principal = yield* CurrentPrincipal
+      return webhookView(yield* webhooks.get(principal, id))
     })
 
     const amend = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest, id: WebhookId) {
-      const { account } = yield* CurrentPrincipal
+      const principal = yield* CurrentPrincipal
       const { rotateSecret = false, ...change } = yield* readChange(request)
-      const { secret, webhook } = yield* webhooks.change(account, id, { ...change, rotateSecret })
+      const { secret, webhook } = yield* webhooks.change(principal, id, { ...change, rotateSecret })
       return { ...webhookView(webhook), ...(secret === null ? {} : { secret }) }
     })
 
     const remove = Effect.fnUntraced(function* (id: WebhookId) {
-      const { account } = yield* CurrentPrincipal
-      yield* webhooks.remove(account, id)
+      const principal = yield* CurrentPrincipal
+      yield* webhooks.remove(principal, id)
     })
 
     const listDeliveries = Effect.fnUntraced(function* (
       id: WebhookId,
       query: { readonly after?: DeliveryId; readonly limit?: number; readonly state?: DeliveryState },
     ) {
-      const { account } = yield* CurrentPrincipal
-      const page = yield* webhooks.deliveries(account, id, {
+      const principal = yield* CurrentPrincipal
+      const page = yield* webhooks.deliveries(principal, id, {
         state: query.state ?? null,
         after: query.after ?? null,
         limit: query.limit ?? pageSizeDefault,
@@ -107,8 +107,8 @@ export const webhooksHandlers = HttpApiBuilder.group(
     })
 
     const replay = Effect.fnUntraced(function* (id: WebhookId, deliveryId: DeliveryId) {
-      const { account } = yield* CurrentPrincipal
-      return deliveryView(yield* webhooks.replay(account, id, deliveryId))
+      const principal = yield* CurrentPrincipal
+      return deliveryView(yield* webhooks.replay(principal, id, deliveryId))
     })
 
     return handlers
