@@ -12,7 +12,13 @@ import { beforeEveryId } from "../domain/page.ts"
 import { type Event, eventFor, type ResolvedEvent } from "../events/event.ts"
 import type { EventPage, Events } from "../events/Events.ts"
 import type { WebhookId } from "./webhook.ts"
-import { fanOutAnywayMillis, fanOutPageMax, fanOutWebhooksMax, pendingOfWebhookMax } from "./webhookBounds.ts"
+import {
+  fanOutAnywayMillis,
+  fanOutPageMax,
+  fanOutRowsMax,
+  fanOutWebhooksMax,
+  pendingOfWebhookMax,
+} from "./webhookBounds.ts"
 
 interface Reader {
   readonly id: WebhookId
@@ -21,6 +27,12 @@ interface Reader {
   readonly cursor: string
   /** Whether as much waits for it as may. */
   readonly isFull: boolean
+}
+
+/** What a webhook is to be told of, behind which its cursor is then. */
+interface Move {
+  readonly reader: Reader
+  readonly rows: ReturnType<typeof rowsFor>
 }
 
 /** The body of a delivery: the event as GET /v1/events tells it, with the specification's name for its time. */
@@ -55,19 +67,16 @@ export const makeFanOut = (sql: SqlClient.SqlClient, events: Events["Service"]) 
         ),
       )
 
-  const write = (cursor: string, group: ReadonlyArray<Reader>, page: EventPage<ResolvedEvent>) => {
-    const rows = group.flatMap((reader) => rowsFor(reader, page.data))
-    const told = new Set(rows.map((row) => row.webhookId))
-    const moved = group
-      .map(({ id }) => ({ id, has: told.has(id) }))
-      .sort((left, right) => (left.id < right.id ? -1 : 1))
+  const write = (cursor: string, moves: ReadonlyArray<Move>, after: string) => {
+    const moved = moves.map(({ reader, rows }) => ({ id: reader.id, has: rows.length > 0 }))
+    const rows = moves.flatMap((move) => move.rows)
     return sql`
       with readers as materialized (
         select r.webhook_id, w.has from json_to_recordset(${JSON.stringify(moved)}::text::json) as w (id uuid, has boolean)
         join webhook_relays r on r.webhook_id = w.id and r.cursor = ${cursor}
         order by r.webhook_id for update of r
       ), moved as (
-        update webhook_relays r set cursor = ${page.cursor},
+        update webhook_relays r set cursor = ${after},
           due_at = case when w.has then least(r.due_at, clock_timestamp()) else r.due_at end
         from readers w where r.webhook_id = w.webhook_id
         returning r.webhook_id
@@ -82,9 +91,23 @@ export const makeFanOut = (sql: SqlClient.SqlClient, events: Events["Service"]) 
       on conflict on constraint webhook_deliveries_once do nothing`
   }
 
+  /** The group is in the order of its ids, and so is what it locks. */
   const readFor = Effect.fnUntraced(function* (cursor: string, group: ReadonlyArray<Reader>) {
     const page = yield* readAfter(cursor)
-    if (page.cursor !== cursor) yield* write(cursor, group, page)
+    if (page.cursor === cursor) return page.hasMore
+    let moves: Array<Move> = []
+    let rowsCount = 0
+    for (const reader of group) {
+      const rows = rowsFor(reader, page.data)
+      if (rowsCount + rows.length > fanOutRowsMax && moves.length > 0) {
+        yield* write(cursor, moves, page.cursor)
+        moves = []
+        rowsCount = 0
+      }
+      moves.push({ reader, rows })
+      rowsCount += rows.length
+    }
+    yield* write(cursor, moves, page.cursor)
     return page.hasMore
   })
 
@@ -94,7 +117,8 @@ export const makeFanOut = (sql: SqlClient.SqlClient, events: Events["Service"]) 
       page.filter(({ isFull }) => !isFull),
       ({ cursor }) => cursor,
     )
-    const more = yield* Effect.forEach(groups, ([cursor, group]) => readFor(cursor, group))
+    const ends = yield* Effect.forEach(groups, ([cursor, group]) => Effect.exit(readFor(cursor, group)))
+    const more = yield* Effect.forEach(ends, (end) => end)
     return more.includes(true)
   })
 

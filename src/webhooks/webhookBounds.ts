@@ -17,6 +17,8 @@ export const previousSecretMillis = 24 * 3_600_000
 export const pendingOfWebhookMax = 1_000
 /** Events of one reading of the log. */
 export const fanOutPageMax = 500
+/** Deliveries that one statement writes, with their bodies: some hundreds of kilobytes, a few megabytes at worst. */
+export const fanOutRowsMax = 500
 /** Webhooks that are looked at together. */
 export const fanOutWebhooksMax = 500
 /** How often the log is looked at; a look that finds no new batch is one query of some rows. */
@@ -72,6 +74,7 @@ export const deliveriesPrunedMax = 1_000
 const holds = (relation: boolean, sentence: string): void => {
   if (!relation) throw new Error(`webhook bounds: ${sentence}`)
 }
+holds(fanOutPageMax <= fanOutRowsMax, "what one webhook is told of a page is written at once")
 holds(secretBytes >= 24 && secretBytes <= 64, "a secret has the length of the specification")
 holds(2 * nameLookupMaxMillis < attemptMaxMillis, "a slow name server leaves time for the receiver")
 holds(

@@ -3,7 +3,12 @@ import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import { Webhook as Verifier } from "standardwebhooks"
 import { Relay } from "../../src/webhooks/Relay.ts"
-import { pendingOfWebhookMax, retryPausesMillis } from "../../src/webhooks/webhookBounds.ts"
+import {
+  fanOutRowsMax,
+  pendingOfWebhookMax,
+  retryPausesMillis,
+  webhooksOfMerchantMax,
+} from "../../src/webhooks/webhookBounds.ts"
 import { isViolated, verify } from "../../src/verification/verify.ts"
 import { call, testServer } from "../http/testServer.ts"
 import {
@@ -268,6 +273,42 @@ layer(testServer, { excludeTestServices: true })("a webhook for which as much wa
       yield* readOn
       yield* serveDue
       assertAllTold(full.receiver, ofFull)
+    }),
+  )
+})
+
+layer(testServer, { excludeTestServices: true })("webhooks that are read for together", (it) => {
+  it.effect("are each told all of it, also where that is more than one statement writes", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const shop = yield* makeShop()
+      const json = { url: shop.receiver.url }
+      for (let number = 1; number < webhooksOfMerchantMax; number++) {
+        yield* call("/v1/webhooks", { token: shop.merchant.token, json })
+      }
+      const orders = 40
+      yield* buyAndCancel(shop, orders)
+      assert.isAbove(2 * orders * webhooksOfMerchantMax, fanOutRowsMax)
+      yield* readOn
+      const told = yield* sql`
+        select count(*)::integer as deliveries, count(distinct event_id)::integer as events
+        from webhook_deliveries group by webhook_id`
+      assert.deepStrictEqual(
+        told,
+        Array.from({ length: webhooksOfMerchantMax }, () => ({ deliveries: 2 * orders, events: 2 * orders })),
+      )
+    }),
+  )
+
+  it.effect("go on where one of them cannot be read for", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const [broken, whole] = [yield* makeShop(), yield* makeShop()]
+      yield* sql`update webhook_relays set cursor = 'nonsense' where webhook_id = ${broken.webhookId}`
+      const orderIds = yield* buyAndCancel(whole, 1)
+      assert.strictEqual((yield* Effect.exit(readOn))._tag, "Failure")
+      yield* serveDue
+      assertAllTold(whole.receiver, orderIds)
     }),
   )
 })
