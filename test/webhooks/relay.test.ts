@@ -290,11 +290,11 @@ layer(testServer, { excludeTestServices: true })("webhooks that are read for tog
       yield* buyAndCancel(shop, orders)
       assert.isAbove(2 * orders * webhooksOfMerchantMax, fanOutRowsMax)
       yield* readOn
-      const told = yield* sql`
+      const counts = yield* sql`
         select count(*)::integer as deliveries, count(distinct event_id)::integer as events
         from webhook_deliveries group by webhook_id`
       assert.deepStrictEqual(
-        told,
+        counts,
         Array.from({ length: webhooksOfMerchantMax }, () => ({ deliveries: 2 * orders, events: 2 * orders })),
       )
     }),
