@@ -2,11 +2,12 @@ import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { encodeCursor } from "../../src/events/cursor.ts"
+import { eventTypes } from "../../src/events/event.ts"
 import { Merchants } from "../../src/merchants/Merchants.ts"
 import { pruneEvents } from "../../src/webhooks/webhookPruning.ts"
 import { isViolated, verify } from "../../src/verification/verify.ts"
 import { allEvents, endOf, eventsPage, typesOf } from "../events/reading.ts"
-import { assertRefused, cancel, edit } from "./shopping.ts"
+import { assertRefused, cancel, edit, payElsewhere, placedOrder } from "./shopping.ts"
 import { adminToken, call, newCustomer, newMerchant, newProduct, order, testServer } from "./testServer.ts"
 
 layer(testServer, { excludeTestServices: true })("the event log", (it) => {
@@ -65,6 +66,56 @@ layer(testServer, { excludeTestServices: true })("the event log", (it) => {
         ],
       )
       assert.deepStrictEqual((yield* allEvents(other.token, ofOther)).told, [])
+    }),
+  )
+
+  it.effect("tells the life of an order to its end, and of those who wait for what it gave back", () =>
+    Effect.gen(function* () {
+      const merchant = yield* newMerchant()
+      const lamp = yield* newProduct(merchant, { stock: 2 })
+      const [buyer, waiter] = [yield* newCustomer(), yield* newCustomer()]
+      const after = yield* endOf(merchant.token)
+      const sent = placedOrder(yield* order(buyer.token, "sent", [[lamp, 1]]))
+      yield* payElsewhere(sent.id)
+      const json = { carrier: "Owl post", trackingNumber: "OWL-1" }
+      const shipment = yield* call(`/v1/orders/${sent.id}/shipments`, { token: merchant.token, json })
+      yield* call(`/v1/shipments/${String(shipment.body["id"])}/deliver`, { token: merchant.token, method: "POST" })
+      const { told } = yield* allEvents(merchant.token, after)
+      assert.deepStrictEqual(
+        told.map(({ data, type }) => [type, data["status"]]),
+        [
+          ["order.reserved", "reserved"],
+          ["payment.succeeded", "succeeded"],
+          ["order.paid", "paid"],
+          ["shipment.sent", "sent"],
+          ["order.shipped", "shipped"],
+          ["shipment.delivered", "delivered"],
+          ["order.delivered", "delivered"],
+        ],
+      )
+      assert.deepStrictEqual(new Set(told.map(({ data }) => data["orderId"])), new Set([sent.id]))
+      assert.strictEqual(told[3]?.data["shipmentId"], shipment.body["id"])
+
+      const gone = placedOrder(yield* order(buyer.token, "gone", [[lamp, 1]]))
+      yield* call(`/v1/products/${lamp}/waitlist`, { token: waiter.token, json: { quantity: 1 } })
+      const behind = yield* endOf(merchant.token)
+      yield* cancel(buyer.token, gone.id)
+      const offers = (yield* Effect.repeat(call("/v1/offers", { token: waiter.token }), {
+        until: ({ body }) => (body["data"] as ReadonlyArray<unknown>).length > 0,
+      })).body["data"] as ReadonlyArray<{ readonly id: string }>
+      const offerId = offers[0]?.id
+      const headers = { "idempotency-key": "a" }
+      const accepted = yield* call(`/v1/offers/${offerId}/accept`, { token: waiter.token, method: "POST", headers })
+      const later = (yield* allEvents(merchant.token, behind)).told
+      assert.deepStrictEqual(
+        later.filter(({ type }) => /^(waitlist|offer)/.test(type)).map(({ data, type }) => ({ type, data })),
+        [
+          { type: "offer.made", data: { productId: lamp, offerId } },
+          { type: "offer.accepted", data: { productId: lamp, offerId, orderId: accepted.body["id"] } },
+        ],
+      )
+      assert.notInclude(JSON.stringify(later), waiter.id)
+      for (const { type } of [...told, ...later]) assert.include<string>(eventTypes, type)
     }),
   )
 

@@ -1,5 +1,6 @@
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Effect, Layer } from "effect"
+import { Names } from "../../src/webhooks/Names.ts"
 import { Sender } from "../../src/webhooks/Sender.ts"
 import { isAllowedAddress, targetOf } from "../../src/webhooks/targets.ts"
 import { makeReceiver } from "./receiver.ts"
@@ -105,6 +106,17 @@ describe("a URL", () => {
     }
     assert.strictEqual(targetOf("http://10.0.0.1/", "on")._tag, "Address")
   })
+})
+
+layer(Names.layer)("a name of this machine", ({ effect }) => {
+  effect("is known without asking anybody", () =>
+    Effect.gen(function* () {
+      const names = yield* Names
+      for (const name of ["localhost", "shop.localhost", "localhost."]) {
+        assert.deepStrictEqual(yield* names.addressesOf(name), ["127.0.0.1", "::1"])
+      }
+    }),
+  )
 })
 
 const senders = Sender.layer("off", 1_000).pipe(Layer.provideMerge(testNames))
