@@ -63,7 +63,8 @@ const make = Effect.gen(function* () {
       yield* statements.recordSuccess(sql, receiver.id, delivery.id, status)
       return true
     }
-    const pauseMillis = yield* pauseAfter(delivery.attempts + 1)
+    const leftAloneMillis = answer._tag === "Answered" ? answer.retryAfterMillis : 0
+    const pauseMillis = yield* pauseAfter(delivery.attempts + 1, leftAloneMillis)
     yield* statements.recordFailure(sql, receiver.id, delivery.id, { status, error: errorOf(answer), pauseMillis })
     const isOff = yield* status === goneStatus
       ? statements.turnOff(sql, receiver.id, "gone", 0)

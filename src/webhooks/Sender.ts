@@ -19,10 +19,17 @@ import {
   targetOf,
   type TargetRefused,
 } from "./targets.ts"
-import { answerBodyMaxBytes, answerBodyMaxMillis, answerHeadMaxBytes, attemptMaxMillis } from "./webhookBounds.ts"
+import {
+  answerBodyMaxBytes,
+  answerBodyMaxMillis,
+  answerHeadMaxBytes,
+  attemptMaxMillis,
+  retryAfterMaxMillis,
+} from "./webhookBounds.ts"
 
 export type Answer =
-  | { readonly _tag: "Answered"; readonly status: number }
+  /** `retryAfterMillis`: how long it asked to be left alone, 0 where it did not. */
+  | { readonly _tag: "Answered"; readonly status: number; readonly retryAfterMillis: number }
   | { readonly _tag: "Unanswered"; readonly reason: string }
 
 export class Sender extends Context.Service<
@@ -115,7 +122,14 @@ const exchange = (
       Effect.callback<Answer & { readonly response?: IncomingMessage }>((resume) => {
         request.once("error", (error) => resume(Effect.succeed({ _tag: "Unanswered", reason: reasonOf(error) })))
         request.once("response", (response) =>
-          resume(Effect.succeed({ _tag: "Answered", status: response.statusCode ?? 0, response })),
+          resume(
+            Effect.succeed({
+              _tag: "Answered",
+              status: response.statusCode ?? 0,
+              retryAfterMillis: retryAfterOf(response.headers["retry-after"]),
+              response,
+            }),
+          ),
         )
         request.end(body)
       }).pipe(
@@ -130,6 +144,10 @@ const exchange = (
   )
 
 const tooLate: Answer & { readonly response?: IncomingMessage } = { _tag: "Unanswered", reason: "no answer in time" }
+
+/** In seconds alone: the other form, a date, needs a clock that agrees with ours. */
+const retryAfterOf = (header: string | undefined): number =>
+  /^\d{1,9}$/.test(header ?? "") ? Math.min(Number(header) * 1_000, retryAfterMaxMillis) : 0
 
 /** A receiver that is cut off while it speaks takes it for a failure of its own; so it may finish, within bounds. */
 const heardOut = (response: IncomingMessage): Effect.Effect<void> =>

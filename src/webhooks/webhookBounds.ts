@@ -64,6 +64,8 @@ export const retryPausesMillis: ReadonlyArray<number> = [
 ]
 /** So much longer or shorter a pause may be, so that what failed together does not come back together. */
 export const retryJitter = 0.2
+/** How long a receiver can ask to be left alone (Retry-After): as long as the longest pause. */
+export const retryAfterMaxMillis = Math.max(...retryPausesMillis)
 /** A webhook that accepted nothing for so long is turned off. */
 export const failingMaxMillis = 5 * 24 * 3_600_000
 
@@ -82,6 +84,6 @@ holds(
   "a lease outlives the last attempt of a turn and its record",
 )
 holds(
-  retryPausesMillis.reduce((sum, pause) => sum + pause, 0) * (1 + retryJitter) < failingMaxMillis,
+  retryPausesMillis.length * retryAfterMaxMillis * (1 + retryJitter) < failingMaxMillis,
   "a delivery is dead before its webhook is turned off",
 )

@@ -6,6 +6,7 @@ import { Relay } from "../../src/webhooks/Relay.ts"
 import {
   fanOutRowsMax,
   pendingOfWebhookMax,
+  retryAfterMaxMillis,
   retryPausesMillis,
   webhooksOfMerchantMax,
 } from "../../src/webhooks/webhookBounds.ts"
@@ -188,6 +189,28 @@ layer(testServer, { excludeTestServices: true })("a receiver", (it) => {
       orderIds.push(...(yield* buyAndCancel(shop, 1)))
       yield* relayRounds(2)
       assertAllTold(receiver, orderIds)
+    }),
+  )
+
+  it.effect("is left alone for a while after it refused, and as long as it asks for", () =>
+    Effect.gen(function* () {
+      const shop = yield* makeShop()
+      const pauseMillis = Effect.gen(function* () {
+        yield* relayRounds(1)
+        const tried = (yield* deliveriesOf(shop, "pending")).find(({ attempts }) => attempts !== 0)
+        return Date.parse(String(tried?.["nextAttemptAt"])) - Date.parse(String(tried?.["lastAttemptAt"]))
+      })
+      shop.receiver.mood = { _tag: "Answers", status: 500 }
+      yield* buyAndCancel(shop, 1)
+      const first = yield* pauseMillis
+      assert.isTrue(first >= 4_000 && first <= 6_000, `${first} ms`)
+      shop.receiver.mood = { _tag: "Answers", status: 503, headers: { "retry-after": "3600" } }
+      assert.strictEqual(yield* pauseMillis, 3_600_000)
+      shop.receiver.mood = { _tag: "Answers", status: 503, headers: { "retry-after": "Fri, 01 Jan 2100 00:00:00 GMT" } }
+      const third = yield* pauseMillis
+      assert.isTrue(third >= 96_000 && third <= 144_000, `${third} ms`)
+      shop.receiver.mood = { _tag: "Answers", status: 503, headers: { "retry-after": "999999999" } }
+      assert.strictEqual(yield* pauseMillis, retryAfterMaxMillis)
     }),
   )
 

@@ -171,7 +171,7 @@ layer(lenient, { excludeTestServices: true })("a connection", ({ effect }) => {
       // No other name server knows it: a connection that asked again would be none.
       table.set("receiver.example", [["127.0.0.1"], []])
       const answer = yield* sender.post(`http://receiver.example:${new URL(receiver.url).port}/hook`, {}, "{}")
-      assert.deepStrictEqual(answer, { _tag: "Answered", status: 201 })
+      assert.deepStrictEqual(answer, { _tag: "Answered", status: 201, retryAfterMillis: 0 })
       assert.strictEqual(receiver.asked.length, 1)
       assert.deepStrictEqual(table.get("receiver.example"), [[]])
     }),
