@@ -89,6 +89,9 @@ export const sketchOf = (refusal: Refusal): Sketch => {
     retryable: false,
     ...more,
   })
+  /** Told as one field that does not fit, whoever found it. */
+  const misfit = (detail: string, pointer: string, message: string): Sketch =>
+    sketch(422, "Does not fit", detail, { code: "invalid", extras: { errors: [{ pointer, message }] } })
   switch (refusal.code) {
     case "malformed":
       return sketch(400, "Malformed request", refusal.detail)
@@ -218,30 +221,23 @@ export const sketchOf = (refusal: Refusal): Sketch => {
         extras: { errors: refusal.errors },
       })
     case "merchant_required":
-      return sketch(422, "Does not fit", "This account belongs to several merchants: say for which one it acts.", {
-        code: "invalid",
-        extras: { errors: [{ pointer: "/merchantId", message: "is required of a member of several merchants" }] },
-      })
+      return misfit(
+        "This account belongs to several merchants: say for which one it acts.",
+        "/merchantId",
+        "is required of a member of several merchants",
+      )
     case "cursor_malformed":
-      return sketch(422, "Does not fit", "The cursor is not one of this service.", {
-        code: "invalid",
-        extras: { errors: [{ pointer: "/after", message: "must be the cursor of an earlier page" }] },
-      })
+      return misfit("The cursor is not one of this service.", "/after", "must be the cursor of an earlier page")
     case "target_refused":
-      return sketch(422, "Does not fit", "Nothing may be sent to this URL.", {
-        code: "invalid",
-        extras: { errors: [{ pointer: "/url", message: refusal.message }] },
-      })
+      return misfit("Nothing may be sent to this URL.", "/url", refusal.message)
     case "cart_full":
-      return sketch(422, "Does not fit", `A cart has up to ${orderLinesMax} lines.`, {
-        code: "invalid",
-        extras: { errors: [{ pointer: "/productId", message: `would be line ${orderLinesMax + 1} of the cart` }] },
-      })
+      return misfit(
+        `A cart has up to ${orderLinesMax} lines.`,
+        "/productId",
+        `would be line ${orderLinesMax + 1} of the cart`,
+      )
     case "currency_fixed":
-      return sketch(422, "Does not fit", "A product's currency never changes.", {
-        code: "invalid",
-        extras: { errors: [{ pointer: "/price/currency", message: `must stay ${refusal.currency}` }] },
-      })
+      return misfit("A product's currency never changes.", "/price/currency", `must stay ${refusal.currency}`)
     case "unknown_product":
       return sketch(422, "Unknown product", "This names a product that is not for sale here.", {
         extras: { productIds: refusal.productIds },
