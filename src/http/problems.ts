@@ -2,25 +2,22 @@
  * The one place where refusals and errors become HTTP statuses. Must stay true: it is exhaustive (a new refusal does
  * not compile without its row), and nothing of the inside leaves: no SQL, no stack, no internal name.
  */
-import { Predicate } from "effect"
 import type { HttpServerError } from "effect/http"
 import type { SqlError } from "effect/sql"
 import type { AccountRefusal } from "../accounts/accountRefusals.ts"
 import type { CartRefusal } from "../carts/cart.ts"
 import type { CatalogueRefusal, EditRefusal, ImportRefusal } from "../catalogue/catalogueRefusals.ts"
 import { idempotencyKeyLengthMax, orderLinesMax, productUnitsMax, retryAfterSeconds } from "../domain/bounds.ts"
-import {
-  busy,
-  type CancelRefusal,
-  type CheckoutRefusal,
-  type JoinRefusal,
-  type MovementRefusal,
-  type OfferRefusal,
-  type OrderRefusal,
-  outcomeUnknown,
-  type RefundRefusal,
-  type ShipRefusal,
-  type Unavailable,
+import type {
+  CancelRefusal,
+  CheckoutRefusal,
+  JoinRefusal,
+  MovementRefusal,
+  OfferRefusal,
+  OrderRefusal,
+  RefundRefusal,
+  ShipRefusal,
+  Unavailable,
 } from "../domain/refusals.ts"
 import type { CursorRefusal, ViewerRefusal } from "../events/eventRefusals.ts"
 import type { CommandError } from "../inventory/shard/mailboxEntry.ts"
@@ -287,45 +284,3 @@ export const problemOf = (sketch: Sketch, requestId: string): Problem => ({
   requestId,
   ...sketch.extras,
 })
-
-/**
- * What a database error means to the caller. Reading changed nothing, so it is `busy`; a write whose connection was
- * lost under way may have happened; what PostgreSQL refused for another reason is a mistake of ours.
- */
-export const refusalOfSqlError = (error: SqlError.SqlError, writes: boolean): Refusal => {
-  const reason = error.reason
-  switch (reason._tag) {
-    case "ConnectionError":
-      return writes && reason.operation !== "connect" ? outcomeUnknown : busy
-    case "DeadlockError":
-    case "LockTimeoutError":
-    case "SerializationError":
-    case "StatementTimeoutError":
-      return busy
-    case "UnknownError":
-      // Class 57: the server is stopping or starting; class 53: it has no room. Both refuse before they change anything
-      // or cut the connection, which a write cannot tell apart.
-      return /^5[37]/.test(sqlState(reason.cause)) ? (writes ? outcomeUnknown : busy) : { code: "internal" }
-    case "AuthenticationError":
-    case "AuthorizationError":
-    case "ConstraintError":
-    case "SqlSyntaxError":
-    case "UniqueViolation":
-      return { code: "internal" }
-  }
-}
-
-/** What it means that a command was not decided. */
-export const refusalOfCommandError = (error: CommandError): Refusal => {
-  switch (error._tag) {
-    case "Busy":
-      return busy
-    case "OutcomeUnknown":
-      return outcomeUnknown
-    case "CommandFailed":
-      return { code: "internal" }
-  }
-}
-
-const sqlState = (cause: unknown): string =>
-  Predicate.hasProperty(cause, "code") && Predicate.isString(cause.code) ? cause.code : ""
