@@ -15,10 +15,23 @@ const below = {
   accounts: ["domain", "platform"],
   merchants: ["domain", "platform", "accounts"],
   catalogue: ["domain", "platform", "inventory", "accounts"],
+  events: ["domain", "platform", "accounts"],
+  webhooks: ["domain", "platform", "accounts", "events"],
   verification: ["domain", "platform"],
   demo: ["domain", "platform", "verification"],
   load: ["domain", "platform", "verification", "demo"],
-  http: ["domain", "platform", "inventory", "carts", "orders", "accounts", "merchants", "catalogue"],
+  http: [
+    "domain",
+    "platform",
+    "inventory",
+    "carts",
+    "orders",
+    "accounts",
+    "merchants",
+    "catalogue",
+    "events",
+    "webhooks",
+  ],
   commands: [
     "domain",
     "platform",
@@ -28,6 +41,8 @@ const below = {
     "accounts",
     "merchants",
     "catalogue",
+    "events",
+    "webhooks",
     "verification",
     "http",
     "demo",
@@ -36,7 +51,7 @@ const below = {
 }
 
 /** Single files that a folder may import although their folder is not below it. */
-const exceptions = { platform: ["domain/bounds\\.ts"] }
+const exceptions = { platform: ["domain/bounds\\.ts", "events/eventBounds\\.ts"] }
 
 const ranks = Object.entries(below).map(([folder, folders]) => ({
   name: `${folder}-looks-down`,

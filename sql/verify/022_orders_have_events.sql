@@ -1,16 +1,10 @@
 -- Every order is reserved in the event log exactly once, as far as the log is kept.
 --
--- An order has the time of its batch. Where the first batch of a shard is gone, orders as old as the oldest one that
--- is kept may have been in a batch that was pruned, and are not asked for.
-with oldest as (
-  select l.shard, case when b.batch = 1 then '-infinity' else b.committed_at end as committed_at
-  from shard_leases l
-  cross join lateral (
-    select batch, committed_at from batches where batches.shard = l.shard order by batch limit 1
-  ) as b
-),
-logged as materialized (
-  select o.id, o.home_shard from orders o join oldest on oldest.shard = o.home_shard and o.created_at > oldest.committed_at
+-- An order has the time of its batch. Where the beginning of a shard's log was pruned, orders as old as what is gone are
+-- not asked for.
+with logged as materialized (
+  select o.id, o.home_shard from orders o
+  join event_log_beginnings l on l.shard = o.home_shard and o.created_at > l.after_time
 ),
 reserved as (
   select b.shard, e.event ->> 'orderId' as order_id, count(*) as events

@@ -1,17 +1,10 @@
 -- Every order that was cancelled, expired or was refunded did so in the event log exactly once, as far as the log is kept.
 --
--- An order ends after its own batch. Where the first batch of a shard is gone, orders as old as the oldest one that is
--- kept may have ended in a batch that was pruned, and are not asked for.
-with oldest as (
-  select l.shard, case when b.batch = 1 then '-infinity' else b.committed_at end as committed_at
-  from shard_leases l
-  cross join lateral (
-    select batch, committed_at from batches where batches.shard = l.shard order by batch limit 1
-  ) as b
-),
-logged as materialized (
+-- An order ends after its own batch. Where the beginning of a shard's log was pruned, orders as old as what is gone may
+-- have ended in it, and are not asked for.
+with logged as materialized (
   select o.id, o.home_shard, o.status
-  from orders o join oldest on oldest.shard = o.home_shard and o.created_at > oldest.committed_at
+  from orders o join event_log_beginnings l on l.shard = o.home_shard and o.created_at > l.after_time
   where o.status in ('cancelled', 'expired', 'refunded')
 ),
 told as (

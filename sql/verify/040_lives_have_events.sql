@@ -1,15 +1,8 @@
 -- Every payment, every shipment and what they made of their order is in the event log exactly once, as far as it is kept.
 --
--- Each of them is younger than the batch that placed or began it. Where the first batch of a shard is gone, what is as
--- old as the oldest one that is kept may have been told in a batch that was pruned, and is not asked for.
-with oldest as (
-  select l.shard, case when b.batch = 1 then '-infinity' else b.committed_at end as committed_at
-  from shard_leases l
-  cross join lateral (
-    select batch, committed_at from batches where batches.shard = l.shard order by batch limit 1
-  ) as b
-),
-happened as (
+-- Each of them is younger than the batch that placed or began it. Where the beginning of a shard's log was pruned, what is
+-- as old as what is gone may have been told in it, and is not asked for.
+with happened as (
   select o.home_shard as shard, p.created_at, p.id as subject,
     unnest(array['payment.' || case when p.method = 'external' then 'succeeded' else 'processing' end, 'payment.' || p.status]) as type
   from payments p join orders o on o.id = p.order_id
@@ -23,7 +16,7 @@ happened as (
   where o.status in ('paid', 'partiallyShipped', 'shipped', 'delivered')
 ),
 logged as materialized (
-  select h.* from happened h join oldest on oldest.shard = h.shard and h.created_at > oldest.committed_at
+  select h.* from happened h join event_log_beginnings l on l.shard = h.shard and h.created_at > l.after_time
 ),
 told as (
   select b.shard, e.event ->> 'type' as type,

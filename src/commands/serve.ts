@@ -15,6 +15,7 @@ import { Tokens } from "../accounts/Tokens.ts"
 import { TokenSecret } from "../accounts/TokenSecret.ts"
 import { Products } from "../catalogue/Products.ts"
 import { StockMovements } from "../catalogue/StockMovements.ts"
+import { Events } from "../events/Events.ts"
 import { Readiness } from "../http/Readiness.ts"
 import { httpLayer } from "../http/server.ts"
 import { SingleOwner } from "../inventory/SingleOwner.ts"
@@ -26,6 +27,7 @@ import * as Logging from "../platform/logging.ts"
 import { migrate } from "../platform/migrations.ts"
 import { RedisLink } from "../platform/redis/RedisLink.ts"
 import * as Telemetry from "../platform/telemetry.ts"
+import { webhooks } from "../webhooks/layers.ts"
 import { application } from "./application.ts"
 import { type Seeded, seededLines, seedWhenEmpty } from "./seed.ts"
 
@@ -81,7 +83,8 @@ const open = Layer.unwrap(Effect.map(seedWhenEmpty, (seeded) => Layer.provide(an
 /** Read from the bottom: each line outlives the ones above it. */
 const service = open.pipe(
   Layer.provide(readiness),
-  Layer.provide([people, Products.layer, StockMovements.layer]),
+  Layer.provide(webhooks),
+  Layer.provide([people, Products.layer, StockMovements.layer, Events.layer]),
   Layer.provide(application),
   Layer.provide(migrated),
   Layer.provide(Database.layer),

@@ -2,27 +2,26 @@
  * The one place where refusals and errors become HTTP statuses. Must stay true: it is exhaustive (a new refusal does
  * not compile without its row), and nothing of the inside leaves: no SQL, no stack, no internal name.
  */
-import { Predicate } from "effect"
 import type { HttpServerError } from "effect/http"
 import type { SqlError } from "effect/sql"
 import type { AccountRefusal } from "../accounts/accountRefusals.ts"
 import type { CartRefusal } from "../carts/cart.ts"
 import type { CatalogueRefusal, EditRefusal, ImportRefusal } from "../catalogue/catalogueRefusals.ts"
 import { idempotencyKeyLengthMax, orderLinesMax, productUnitsMax, retryAfterSeconds } from "../domain/bounds.ts"
-import {
-  busy,
-  type CancelRefusal,
-  type CheckoutRefusal,
-  type JoinRefusal,
-  type MovementRefusal,
-  type OfferRefusal,
-  type OrderRefusal,
-  outcomeUnknown,
-  type RefundRefusal,
-  type ShipRefusal,
-  type Unavailable,
+import type {
+  CancelRefusal,
+  CheckoutRefusal,
+  JoinRefusal,
+  MovementRefusal,
+  OfferRefusal,
+  OrderRefusal,
+  RefundRefusal,
+  ShipRefusal,
+  Unavailable,
 } from "../domain/refusals.ts"
+import type { CursorRefusal, ViewerRefusal } from "../events/eventRefusals.ts"
 import type { CommandError } from "../inventory/shard/mailboxEntry.ts"
+import type { WebhookRefusal } from "../webhooks/webhookRefusals.ts"
 import type { Problem } from "./contract/problem.ts"
 import { etagOf } from "./entityTags.ts"
 import { isoTime } from "./isoTime.ts"
@@ -49,6 +48,7 @@ export type Refusal =
   | CartRefusal
   | CatalogueRefusal
   | CheckoutRefusal
+  | CursorRefusal
   | EditRefusal
   | ImportRefusal
   | JoinRefusal
@@ -59,6 +59,8 @@ export type Refusal =
   | RequestRefusal
   | ShipRefusal
   | Unavailable
+  | ViewerRefusal
+  | WebhookRefusal
 
 export type Failure = Refusal | CommandError | SqlError.SqlError | HttpServerError.HttpServerError
 
@@ -84,6 +86,9 @@ export const sketchOf = (refusal: Refusal): Sketch => {
     retryable: false,
     ...more,
   })
+  /** Told as one field that does not fit, whoever found it. */
+  const misfit = (detail: string, pointer: string, message: string): Sketch =>
+    sketch(422, "Does not fit", detail, { code: "invalid", extras: { errors: [{ pointer, message }] } })
   switch (refusal.code) {
     case "malformed":
       return sketch(400, "Malformed request", refusal.detail)
@@ -180,6 +185,21 @@ export const sketchOf = (refusal: Refusal): Sketch => {
       return sketch(409, "Stock too large", `A product cannot have more than ${productUnitsMax} units.`, {
         extras: { productId: refusal.productId },
       })
+    case "webhooks_full":
+      return sketch(
+        409,
+        "Webhooks full",
+        `There are ${refusal.allowed} webhooks already, which is as many as may be.`,
+        {
+          extras: { allowed: refusal.allowed },
+        },
+      )
+    case "cursor_expired":
+      return sketch(
+        410,
+        "Cursor expired",
+        "Events after this cursor are not kept any more. Begin without after, at the oldest that are, and look elsewhere for what you missed.",
+      )
     case "version_mismatch":
       return sketch(412, "Edited meanwhile", "The product is not the one that was edited. Look at it again.", {
         extras: { productId: refusal.product.id, version: refusal.product.version },
@@ -198,20 +218,23 @@ export const sketchOf = (refusal: Refusal): Sketch => {
         extras: { errors: refusal.errors },
       })
     case "merchant_required":
-      return sketch(422, "Does not fit", "This account belongs to several merchants: say for which one it acts.", {
-        code: "invalid",
-        extras: { errors: [{ pointer: "/merchantId", message: "is required of a member of several merchants" }] },
-      })
+      return misfit(
+        "This account belongs to several merchants: say for which one it acts.",
+        "/merchantId",
+        "is required of a member of several merchants",
+      )
+    case "cursor_malformed":
+      return misfit("The cursor is not one of this service.", "/after", "must be the cursor of an earlier page")
+    case "target_refused":
+      return misfit("Nothing may be sent to this URL.", "/url", refusal.message)
     case "cart_full":
-      return sketch(422, "Does not fit", `A cart has up to ${orderLinesMax} lines.`, {
-        code: "invalid",
-        extras: { errors: [{ pointer: "/productId", message: `would be line ${orderLinesMax + 1} of the cart` }] },
-      })
+      return misfit(
+        `A cart has up to ${orderLinesMax} lines.`,
+        "/productId",
+        `would be line ${orderLinesMax + 1} of the cart`,
+      )
     case "currency_fixed":
-      return sketch(422, "Does not fit", "A product's currency never changes.", {
-        code: "invalid",
-        extras: { errors: [{ pointer: "/price/currency", message: `must stay ${refusal.currency}` }] },
-      })
+      return misfit("A product's currency never changes.", "/price/currency", `must stay ${refusal.currency}`)
     case "unknown_product":
       return sketch(422, "Unknown product", "This names a product that is not for sale here.", {
         extras: { productIds: refusal.productIds },
@@ -261,45 +284,3 @@ export const problemOf = (sketch: Sketch, requestId: string): Problem => ({
   requestId,
   ...sketch.extras,
 })
-
-/**
- * What a database error means to the caller. Reading changed nothing, so it is `busy`; a write whose connection was
- * lost under way may have happened; what PostgreSQL refused for another reason is a mistake of ours.
- */
-export const refusalOfSqlError = (error: SqlError.SqlError, writes: boolean): Refusal => {
-  const reason = error.reason
-  switch (reason._tag) {
-    case "ConnectionError":
-      return writes && reason.operation !== "connect" ? outcomeUnknown : busy
-    case "DeadlockError":
-    case "LockTimeoutError":
-    case "SerializationError":
-    case "StatementTimeoutError":
-      return busy
-    case "UnknownError":
-      // Class 57: the server is stopping or starting; class 53: it has no room. Both refuse before they change anything
-      // or cut the connection, which a write cannot tell apart.
-      return /^5[37]/.test(sqlState(reason.cause)) ? (writes ? outcomeUnknown : busy) : { code: "internal" }
-    case "AuthenticationError":
-    case "AuthorizationError":
-    case "ConstraintError":
-    case "SqlSyntaxError":
-    case "UniqueViolation":
-      return { code: "internal" }
-  }
-}
-
-/** What it means that a command was not decided. */
-export const refusalOfCommandError = (error: CommandError): Refusal => {
-  switch (error._tag) {
-    case "Busy":
-      return busy
-    case "OutcomeUnknown":
-      return outcomeUnknown
-    case "CommandFailed":
-      return { code: "internal" }
-  }
-}
-
-const sqlState = (cause: unknown): string =>
-  Predicate.hasProperty(cause, "code") && Predicate.isString(cause.code) ? cause.code : ""

@@ -9,14 +9,8 @@ import { SqlError } from "effect/sql"
 import { bodySizeMaxBytes } from "../domain/bounds.ts"
 import { busy, outcomeUnknown } from "../domain/refusals.ts"
 import { interruptibleAtOnce } from "../platform/interruptibleAtOnce.ts"
-import {
-  type Failure,
-  problemOf,
-  type Refusal,
-  refusalOfCommandError,
-  refusalOfSqlError,
-  sketchOf,
-} from "./problems.ts"
+import { refusalOfCommandError, refusalOfSqlError } from "./failures.ts"
+import { type Failure, problemOf, type Refusal, sketchOf } from "./problems.ts"
 import { RequestId } from "./RequestId.ts"
 import { allowedMethods } from "./routes.ts"
 import { fieldErrors } from "./fieldErrors.ts"

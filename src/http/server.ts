@@ -17,6 +17,7 @@ import { Api } from "./contract/Api.ts"
 import { withCors, withRequestId, withTrustedProxies } from "./edge.ts"
 import { accountsHandlers, sessionsHandlers } from "./handlers/accounts.ts"
 import { cartHandlers } from "./handlers/carts.ts"
+import { eventsHandlers } from "./handlers/events.ts"
 import { merchantsHandlers } from "./handlers/merchants.ts"
 import { ordersHandlers } from "./handlers/orders.ts"
 import { productEditingHandlers } from "./handlers/productEditing.ts"
@@ -24,6 +25,7 @@ import { productsHandlers } from "./handlers/products.ts"
 import { shipmentsHandlers } from "./handlers/shipments.ts"
 import { systemHandlers } from "./handlers/system.ts"
 import { waitingListsHandlers } from "./handlers/waitingLists.ts"
+import { webhooksHandlers } from "./handlers/webhooks.ts"
 import {
   connectionsMax,
   drainMarginMillis,
@@ -45,6 +47,8 @@ const handlers = Layer.mergeAll(
   ordersHandlers,
   shipmentsHandlers,
   waitingListsHandlers,
+  eventsHandlers,
+  webhooksHandlers,
   systemHandlers,
 )
 

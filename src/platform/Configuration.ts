@@ -11,10 +11,11 @@ import { type Setting, settings } from "./settings.ts"
 type Settings = typeof settings
 type ValueOf<S> = S extends Setting<infer A> ? (S extends { readonly fallback: string } ? A : Option.Option<A>) : never
 
-/** One field a setting, by the names of `settings`; optional ones are an Option. Demo is decided here. */
+/** One field a setting, by the names of `settings`; optional ones are an Option. What depends on production is decided here. */
 export type ConfigurationValues = Readonly<
-  { [Key in Exclude<keyof Settings, "demo">]: ValueOf<Settings[Key]> } & {
+  { [Key in Exclude<keyof Settings, "demo" | "webhookInsecureTargets">]: ValueOf<Settings[Key]> } & {
     demo: boolean
+    webhookInsecureTargets: "off" | "loopback" | "on"
     /** Whether NODE_ENV says production: fewer conveniences, more required. */
     production: boolean
   }
@@ -90,6 +91,10 @@ const readAll = Effect.gen(function* () {
     orderDeadlineMillis: yield* withFallback(settings.orderDeadlineMillis),
     reservationTtlMillis: yield* withFallback(settings.reservationTtlMillis),
     offerTtlMillis: yield* withFallback(settings.offerTtlMillis),
+    eventsKeptMillis: yield* withFallback(settings.eventsKeptMillis),
+    webhookInsecureTargets: Option.getOrElse(yield* withoutFallback(settings.webhookInsecureTargets), () =>
+      production ? "off" : "loopback",
+    ),
     ordersPerSecond: yield* withoutFallback(settings.ordersPerSecond),
     databaseConnections: yield* withFallback(settings.databaseConnections),
     unsafeDurability: yield* withFallback(settings.unsafeDurability),

@@ -4,6 +4,7 @@
  */
 import type { LogLevel } from "effect"
 import * as bounds from "../domain/bounds.ts"
+import { eventsKeptMaxMillis, eventsKeptMinMillis } from "../events/eventBounds.ts"
 import {
   addressRanges,
   durationMillis,
@@ -147,6 +148,18 @@ export const settings = {
     about: "How long stock that came back is kept for whoever was first on the waiting list.",
     codec: durationMillis(reservationTtlMinMillis, bounds.offerTtlMaxMillis),
     fallback: "10 minutes",
+  }),
+  eventsKeptMillis: required({
+    name: "HEDONIFY_EVENTS_KEPT",
+    about: "How long events can be read, and deliveries of webhooks that failed for good replayed.",
+    codec: durationMillis(eventsKeptMinMillis, eventsKeptMaxMillis),
+    fallback: "30 days",
+  }),
+  webhookInsecureTargets: optional({
+    name: "HEDONIFY_WEBHOOK_INSECURE_TARGETS",
+    about:
+      "Where webhooks may go beside https to public addresses: to this machine, or anywhere. loopback, unless NODE_ENV is production.",
+    codec: oneOf({ off: "off", loopback: "loopback", on: "on" } as const, "off, loopback or on"),
   }),
   ordersPerSecond: optional({
     name: "HEDONIFY_ORDERS_PER_SECOND",

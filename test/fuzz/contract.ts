@@ -64,7 +64,7 @@ export interface Contract {
   readonly methodsOf: (path: string) => ReadonlyArray<string>
 }
 
-const singular = (segment: string): string => segment.replace(/s$/, "")
+const singular = (segment: string): string => segment.replace(/ies$/, "y").replace(/s$/, "")
 
 /** What a path parameter names: by its own name, or for a mere "id" by the segment before it. */
 export const kindOfParameter = (operation: Operation, name: string): string => {

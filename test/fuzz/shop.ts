@@ -1,6 +1,7 @@
 /**
- * The shop that each sequence of requests starts in: callers of its own, a few products, an order and something in a cart. Accounts are
- * copies of one whose password was hashed once, for hashing one for each sequence would take most of the run.
+ * The shop that each sequence of requests starts in: callers of its own, a few products, an order, something in a cart
+ * and a webhook. Accounts are copies of one whose password was hashed once, for hashing one for each sequence would take
+ * most of the run.
  */
 import { Effect } from "effect"
 import { SecureRandom } from "effect/crypto"
@@ -8,8 +9,9 @@ import { SqlClient } from "effect/sql"
 import { Sessions } from "../../src/accounts/Sessions.ts"
 import { AccountId } from "../../src/domain/ids.ts"
 import { Merchants } from "../../src/merchants/Merchants.ts"
+import { Relay } from "../../src/webhooks/Relay.ts"
 import { putLine } from "../http/shopping.ts"
-import { newCustomer, newProduct, order } from "../http/testServer.ts"
+import { call, newCustomer, newProduct, order } from "../http/testServer.ts"
 import { type Caller, type Role, World } from "./world.ts"
 
 const price = { amount: 100, currency: "EUR" }
@@ -53,10 +55,19 @@ export const openShop = Effect.gen(function* () {
     const world = new World(callers, `10.${worlds >> 16}.${(worlds >> 8) & 255}.${worlds & 255}`)
     world.addId("merchant", merchantId)
     for (const product of firstProducts) world.addId("product", yield* newProduct(merchant, product))
+    const json = { url: "https://hooks.example/hook" }
+    const webhook = yield* call("/v1/webhooks", { token: merchant.token, json })
+    world.addId("webhook", webhook.body["id"])
     const [, many] = world.known("product")
     const placed = yield* order(customer.token, "key-0", [[many, 1]])
     world.addId("order", placed.body["id"])
     yield* putLine(customer.token, String(many), 1)
+    // Nobody delivers here; what waits for its receiver is there to be listed and replayed.
+    const relay = yield* Relay
+    yield* Effect.orDie(Effect.repeat(relay.readOn, { while: (hasMore) => hasMore }))
+    const path = `/v1/webhooks/${String(webhook.body["id"])}/deliveries`
+    const listed = yield* call(path, { token: merchant.token })
+    for (const { id } of listed.body["data"] as ReadonlyArray<{ readonly id: string }>) world.addId("delivery", id)
     return world
   })
 

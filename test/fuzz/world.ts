@@ -132,6 +132,8 @@ export class World {
         return number % 3 === 0 ? text : password
       case "currency":
         return number % 5 === 0 ? text : "EUR"
+      case "url":
+        return number % 4 === 0 ? text : "https://hooks.example/hook"
       case "salestartsat":
         return number % 2 === 0 ? (times[0] ?? text) : (pick(times, number >>> 1) ?? text)
       default:

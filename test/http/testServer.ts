@@ -19,6 +19,7 @@ import { httpLayer } from "../../src/http/server.ts"
 import { Merchants } from "../../src/merchants/Merchants.ts"
 import { Orders } from "../../src/orders/Orders.ts"
 import { Configuration } from "../../src/platform/Configuration.ts"
+import { testWebhooks } from "../webhooks/testWebhooks.ts"
 import { testDatabase } from "../platform/testDatabase.ts"
 import { redisSettings } from "../platform/testRedis.ts"
 
@@ -33,7 +34,13 @@ const environment = {
   HEDONIFY_TOKEN_SECRET: tokenSecret,
 }
 
-const services = Layer.mergeAll(Accounts.layer, Merchants.layer, Products.layer, StockMovements.layer).pipe(
+const services = Layer.mergeAll(
+  Accounts.layer,
+  Merchants.layer,
+  Products.layer,
+  StockMovements.layer,
+  testWebhooks,
+).pipe(
   Layer.provideMerge(Sessions.layer),
   Layer.provideMerge(Tokens.layer),
   Layer.provideMerge(Layer.mergeAll(TokenSecret.layer, Passwords.layer, Readiness.layer({}))),

@@ -9,6 +9,7 @@ import * as PostgresShardStore from "../../src/inventory/store/PostgresShardStor
 import { readRules, verify } from "../../src/verification/verify.ts"
 import { testDatabase } from "../platform/testDatabase.ts"
 import { damagesOfLives } from "./damagesOfLives.ts"
+import { webhookDamages } from "./webhookDamages.ts"
 import { appendBatch, cancelBoth, makeWorld, rolledBack, violated, type WorldValues } from "./world.ts"
 
 const databases = testDatabase.pipe(Layer.provideMerge(NodeServices.layer))
@@ -405,6 +406,7 @@ const damages: ReadonlyArray<readonly [rule: string, what: string, damage: Damag
     ({ limited }, sql) => sql`update stock set archived = true where product_id = ${limited}::uuid`,
   ],
   ...damagesOfLives,
+  ...webhookDamages,
 ]
 
 layer(worlds, { excludeTestServices: true })("verify of a shop that sold", (it) => {

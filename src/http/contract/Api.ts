@@ -20,6 +20,7 @@ import {
 } from "../../domain/bounds.ts"
 import { AccountsGroup, SessionsGroup } from "./accounts.ts"
 import { CartGroup } from "./carts.ts"
+import { EventsGroup } from "./events.ts"
 import { MerchantsGroup } from "./merchants.ts"
 import { finishOpenApi } from "./openApiDocument.ts"
 import { OrdersGroup } from "./orders.ts"
@@ -27,6 +28,7 @@ import { ProductEditingGroup, ProductsGroup } from "./products.ts"
 import { ShipmentsGroup } from "./shipments.ts"
 import { SystemGroup } from "./system.ts"
 import { WaitingListsGroup } from "./waitingLists.ts"
+import { WebhooksGroup } from "./webhooks.ts"
 
 const description = `Sells limited stock to a crowd and never sells a unit twice.
 
@@ -57,6 +59,8 @@ export class Api extends HttpApi.make("hedonify")
     OrdersGroup,
     ShipmentsGroup,
     WaitingListsGroup,
+    EventsGroup,
+    WebhooksGroup,
     SystemGroup,
   )
   .annotateMerge(
