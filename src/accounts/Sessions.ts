@@ -171,7 +171,7 @@ const loadPrincipal = (sql: SqlClient.SqlClient) =>
       where s.id = ${sessionId} and s.revoked_at is null and s.expires_at > now() and a.erased_at is null`
     const account = rows[0]
     if (account === undefined) return yield* Effect.fail(unauthenticated)
-    return { account, caller: CallerId.make(account.id), sessionId }
+    return { _tag: "Account" as const, account, caller: CallerId.make(account.id), sessionId }
   })
 
 /**
