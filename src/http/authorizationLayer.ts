@@ -8,10 +8,12 @@
 import { Context, Effect, Layer } from "effect"
 import { HttpServerRequest } from "effect/http"
 import { forbidden, unauthenticated } from "../accounts/accountRefusals.ts"
+import type { Caller } from "../accounts/principal.ts"
 import { Sessions } from "../accounts/Sessions.ts"
 import { looksLikeApiKey } from "../merchants/apiKey.ts"
 import { ApiKeys } from "../merchants/ApiKeys.ts"
 import { Authorization, CallerAuthorization, CurrentCaller, CurrentPrincipal } from "./contract/authorization.ts"
+import type { Failure } from "./problems.ts"
 import { respondBeforeWork } from "./respond.ts"
 
 const bearer = /^Bearer +(\S+) *$/i
@@ -56,7 +58,10 @@ const channelsToo = Layer.effect(
       Effect.withFiber((fiber) => {
         const token = tokenOf(fiber.context)
         if (token === undefined) return respondBeforeWork(unauthenticated)
-        return Effect.matchEffect(looksLikeApiKey(token) ? keys.authenticate(token) : sessions.authenticate(token), {
+        const known: Effect.Effect<Caller, Failure> = looksLikeApiKey(token)
+          ? keys.authenticate(token)
+          : sessions.authenticate(token)
+        return Effect.matchEffect(known, {
           onSuccess: (caller) => Effect.provideService(httpEffect, CurrentCaller, caller),
           onFailure: respondBeforeWork,
         })

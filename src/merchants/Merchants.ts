@@ -6,7 +6,14 @@ import { Context, Effect, Layer } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { SqlClient, type SqlError } from "effect/sql"
 import { merchantsOfAccountMax } from "../accounts/accountBounds.ts"
-import { forbidden, notFound, notSuspendable, type Forbidden, type NotFound, type NotSuspendable } from "../accounts/accountRefusals.ts"
+import {
+  forbidden,
+  notFound,
+  notSuspendable,
+  type Forbidden,
+  type NotFound,
+  type NotSuspendable,
+} from "../accounts/accountRefusals.ts"
 import type { MerchantStatus } from "../accounts/principal.ts"
 import { Sessions } from "../accounts/Sessions.ts"
 import { MerchantId, type AccountId } from "../domain/ids.ts"

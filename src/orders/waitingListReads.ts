@@ -4,7 +4,7 @@
  */
 import { PgClient } from "@effect/sql-pg"
 import { Effect } from "effect"
-import { pooledSilenceMaxMillis } from "../domain/bounds.ts"
+import { pageSizeMax, pooledSilenceMaxMillis } from "../domain/bounds.ts"
 import { type HeldPart, offerHold, type SoldLine } from "../domain/commands.ts"
 import type { AccountId, MerchantId, OfferId, ProductId, Shard } from "../domain/ids.ts"
 import type { Money } from "../domain/money.ts"
@@ -101,7 +101,17 @@ export const readWaitingLists = (sql: PgClient.PgClient) => {
       }),
     )
 
-  return { place, offers, open }
+  /** Products that an account waits for, so many at a time. */
+  const waitsFor = (accountId: AccountId): Effect.Effect<ReadonlyArray<ProductId>, Busy> =>
+    inTime(
+      Effect.map(
+        sql<{ readonly productId: ProductId }>`select product_id as "productId" from waiting_list
+          where account_id = ${accountId}::uuid order by product_id limit ${pageSizeMax}::integer`,
+        (rows) => rows.map(({ productId }) => productId),
+      ),
+    )
+
+  return { place, offers, open, waitsFor }
 }
 
 const offerOf = ({ currency, expiresAtMillis, id, productId, quantity, unitPrice }: OfferRow): Offer => ({

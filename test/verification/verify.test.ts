@@ -17,7 +17,7 @@ layer(databases, { excludeTestServices: true })("verify of a database without an
     Effect.gen(function* () {
       const results = yield* verify()
       assert.deepStrictEqual(yield* violated, [])
-      assert.strictEqual(results.length, 32)
+      assert.strictEqual(results.length, 33)
       for (const { checked, examples } of results)
         assert.deepStrictEqual({ checked, examples }, { checked: 0, examples: [] })
     }),

@@ -18,7 +18,7 @@ export class Authorization extends HttpApiMiddleware.Service<Authorization, { pr
 
 export class CurrentCaller extends Context.Service<CurrentCaller, Caller>()("hedonify/http/CurrentCaller") {}
 
-export class CallerAuthorization extends HttpApiMiddleware.Service<
-  CallerAuthorization,
-  { provides: CurrentCaller }
->()("hedonify/http/CallerAuthorization", { error: problems({ 401: ["unauthenticated"], 403: ["forbidden"] }) }) {}
+export class CallerAuthorization extends HttpApiMiddleware.Service<CallerAuthorization, { provides: CurrentCaller }>()(
+  "hedonify/http/CallerAuthorization",
+  { error: problems({ 401: ["unauthenticated"], 403: ["forbidden"] }) },
+) {}
