@@ -206,7 +206,7 @@ layer(testServer, { excludeTestServices: true })("channels", (it) => {
         { concurrency: 8 },
       )
       assert.strictEqual(answers.filter(({ status }) => status === 201).length, 19)
-      assertRefused(answers.find(({ status }) => status !== 201) ?? answers[0]!, 409, "too_many")
+      for (const answer of answers) if (answer.status !== 201) assertRefused(answer, 409, "too_many")
     }),
   )
 })
@@ -250,7 +250,7 @@ layer(testServer, { excludeTestServices: true })("a suspended merchant", (it) =>
       assert.isAbove(soldBefore, 50)
 
       assert.strictEqual((yield* standing(admin, merchant.merchantId, "approve")).status, 200)
-      placedOrder(yield* order(customers[0]!.token, "again", [[lamp, 1]]))
+      placedOrder(yield* order((yield* newCustomer()).token, "again", [[lamp, 1]]))
       yield* assertBooksClosed
     }),
   )
@@ -278,7 +278,8 @@ layer(testServer, { excludeTestServices: true })("a suspended merchant", (it) =>
       const product = yield* call(`/v1/products/${lamp}`)
       assert.strictEqual(product.body["paused"], true)
       assertRefused(yield* orderFor(key.token, "two", lamp, 1, "jane"), 403, "forbidden")
-      assertRefused(yield* call("/v1/products", { token: merchant.token, json: {} }), 403, "forbidden")
+      const another = { name: "Lamp", stock: 1, price: { amount: 1, currency: "EUR" } }
+      assertRefused(yield* call("/v1/products", { token: merchant.token, json: another }), 403, "forbidden")
       const sent = yield* call(`/v1/orders/${paid.id}/shipments`, {
         token: merchant.token,
         json: { carrier: "Post", trackingNumber: "1" },

@@ -71,8 +71,10 @@ layer(testServer, { excludeTestServices: true })("members", (it) => {
       const answers = yield* Effect.forEach(Array.from({ length: 21 }), (_, index) =>
         add(owner.token, owner.merchantId, `nobody-${index}@example.com`),
       )
-      assertRefused(answers[0]!, 404, "not_found")
-      assertRefused(answers[20]!, 429, "too_many_requests")
+      const slowed = answers.pop()
+      assert.exists(slowed)
+      assertRefused(slowed, 429, "too_many_requests")
+      for (const answer of answers) assertRefused(answer, 404, "not_found")
     }),
   )
 })
@@ -164,6 +166,8 @@ layer(testServer, { excludeTestServices: true })("an erased account", (it) => {
       yield* offersOf(first.token).pipe(Effect.repeat({ until: (count) => count === 1 }))
       assert.strictEqual((yield* erase(first.token)).status, 204)
       yield* offersOf(second.token).pipe(Effect.repeat({ until: (count) => count === 1 }))
+      assert.strictEqual((yield* erase(second.token)).status, 204)
+      yield* assertBooksClosed
     }),
   )
 

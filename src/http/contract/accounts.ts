@@ -57,7 +57,7 @@ export class SessionsGroup extends HttpApiGroup.make("sessions")
     HttpApiEndpoint.post("changePassword", "/v1/me/password", {
       payload: ChangePassword,
       success: HttpApiSchema.NoContent,
-      error: problems(bodyProblems, { 401: ["bad_credentials"], 429: ["too_many_requests"] }),
+      error: problems(bodyProblems, { 401: ["unauthenticated", "bad_credentials"], 429: ["too_many_requests"] }),
     }).annotateMerge(OpenApi.annotations({ summary: "Change the password; all other sessions end" })),
     HttpApiEndpoint.delete("erase", "/v1/me", {
       success: HttpApiSchema.NoContent,
