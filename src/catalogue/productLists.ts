@@ -87,8 +87,12 @@ const along = (sql: SqlClient.SqlClient, query: ProductQuery, rowsMax: number): 
     where in_stock = ${inStock})`
 }
 
-/** What a suspended merchant sells is off the shelf; there are few of them, and each statement asks once. */
-const isOffered = "merchant_id <> all (array(select m.id from merchants m where m.status = 'suspended'))"
+/**
+ * What a suspended merchant sells is off the shelf; there are few of them, and each statement asks once. Written as a
+ * containment, which the planner takes to leave nearly all: after `<> all` it expected a fiftieth, gave up the order of
+ * the index, and read 24,000 rows for a page of 20.
+ */
+const isOffered = "not (array[merchant_id] <@ array(select m.id from merchants m where m.status = 'suspended'))"
 
 /** The statements of lists, apart from running them so that a test can have each explained. */
 export const listStatements = (sql: SqlClient.SqlClient, query: ProductQuery) => ({

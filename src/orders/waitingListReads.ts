@@ -2,7 +2,7 @@
  * Places on waiting lists and offers as they are in the rows. Must stay true: an offer whose time is over by PostgreSQL's
  * clock is no offer to any reader, whether or not anybody has come to give its units back.
  */
-import { PgClient } from "@effect/sql-pg"
+import type { PgClient } from "@effect/sql-pg"
 import { Effect } from "effect"
 import { pageSizeMax, pooledSilenceMaxMillis } from "../domain/bounds.ts"
 import { type HeldPart, offerHold, type SoldLine } from "../domain/commands.ts"
