@@ -3,7 +3,7 @@
  * `Orders.place` but checks of the body itself; answers are written as they are shown, without a second pass through a
  * schema (a test decodes them with the contract's).
  */
-import { Effect } from "effect"
+import { Effect, Result } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { forbidden, notFound, tooManyRequests } from "../../accounts/accountRefusals.ts"
@@ -164,8 +164,8 @@ export const ordersHandlers = HttpApiBuilder.group(
       })
 
     /** One order of a batch with the status it would have had alone; what fails it fails nobody else. */
-    const placeBatched = (caller: Caller, requestId: string, input: unknown) =>
-      Effect.fromResult(decodeBatchedOrder(input)).pipe(
+    const placeBatched = (caller: Caller, requestId: string, decoded: ReturnType<typeof decodeBatchedOrder>) =>
+      Effect.fromResult(decoded).pipe(
         Effect.flatMap((order) => placeOne(caller, order, order.idempotencyKey)),
         Effect.map((placed): typeof BatchResult.Type => ({ status: 201, order: orderView(placed.order) })),
         Effect.catch((failure: Failure) => problemOfFailure(failure, requestId)),
@@ -176,10 +176,16 @@ export const ordersHandlers = HttpApiBuilder.group(
       yield* mayOrder(caller)
       const requestId = yield* RequestId
       const batch = yield* readBatch(request)
+      const decoded = batch.orders.map((input) => decodeBatchedOrder(input))
+      if (caller._tag === "Channel") {
+        // Whose products they are is known before the first order goes, so that none waits and is overtaken.
+        const lines = decoded.flatMap((order) => (Result.isSuccess(order) ? order.success.lines : []))
+        yield* productMerchants.notOf(caller.merchantId, [...new Set(lines.map((line) => line.productId))])
+      }
       // The first ones, as if they had come one at a time.
       const { granted, waitMillis } = yield* rate.takeUpTo(caller.caller, batch.orders.length)
       const results = yield* Effect.forEach(
-        batch.orders,
+        decoded,
         (order, index) =>
           index < granted
             ? placeBatched(caller, requestId, order)
