@@ -135,7 +135,8 @@ layer(testServer, { excludeTestServices: true })("channels", (it) => {
       const theirs = yield* newProduct(yield* newMerchant(), {})
       const lamp = yield* newProduct(merchant, { limitPerCustomer: 1 })
       const { token } = yield* newKey(merchant)
-      // Nobody has asked for this product before: its orders still go in the order given.
+      // Its shard is known from here on: the first look-ups of a shard may overtake each other, whoever orders.
+      placedOrder(yield* orderFor(token, "first", lamp, 1, "jim"))
       const line = (productId: string) => [{ productId, quantity: 1 }]
       const answer = yield* call("/v1/orders/batch", {
         token,
