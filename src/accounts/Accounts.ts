@@ -7,7 +7,14 @@ import { SecureRandom } from "effect/crypto"
 import { SqlClient, type SqlError } from "effect/sql"
 import { AccountId } from "../domain/ids.ts"
 import type { Busy } from "../domain/refusals.ts"
-import { emailTaken, type EmailTaken } from "./accountRefusals.ts"
+import {
+  emailTaken,
+  forbidden,
+  lastMember,
+  type EmailTaken,
+  type Forbidden,
+  type LastMember,
+} from "./accountRefusals.ts"
 import { Passwords } from "./Passwords.ts"
 import type { Account } from "./principal.ts"
 
@@ -23,6 +30,13 @@ export class Accounts extends Context.Service<
     readonly signUp: (input: NewAccount) => Effect.Effect<Account, EmailTaken | Busy | SqlError.SqlError>
     /** Makes an admin of this address unless it has an account already; says whether it did. */
     readonly ensureAdmin: (input: NewAccount) => Effect.Effect<boolean, Busy | SqlError.SqlError>
+    /** Refuses what `erase` would. */
+    readonly mayBeErased: (account: Account) => Effect.Effect<void, Forbidden | LastMember | SqlError.SqlError>
+    /**
+     * Takes e-mail, name and hash out for good, ends its sessions and memberships and empties its cart. The row and its
+     * orders stay, for the books. To be followed by `Sessions.rolesChanged`. Safe to repeat.
+     */
+    readonly erase: (account: Account) => Effect.Effect<void, Forbidden | LastMember | SqlError.SqlError>
   }
 >()("hedonify/accounts/Accounts") {
   static readonly layer = Layer.effect(
@@ -54,7 +68,36 @@ export class Accounts extends Context.Service<
         return (yield* insert(input, true)) !== undefined
       })
 
-      return Accounts.of({ signUp, ensureAdmin })
+      const mayBeErased = Effect.fn("Accounts.mayBeErased")(function* ({ id, isAdmin }: Account) {
+        if (isAdmin) return yield* Effect.fail(forbidden("The account of an admin is not erased."))
+        const alone = yield* sql`
+          select 1 from merchant_members m where m.account_id = ${id} and not exists (
+            select from merchant_members o where o.merchant_id = m.merchant_id and o.account_id <> m.account_id) limit 1`
+        if (alone.length > 0) return yield* Effect.fail(lastMember)
+      })
+
+      const erase = Effect.fn("Accounts.erase")(
+        function* (account: Account) {
+          const { id } = account
+          // Locked first, the account and then its merchants in their order, so that two members who leave at the same
+          // instant are counted one after the other, and nobody makes it a member meanwhile.
+          yield* sql`select 1 from accounts where id = ${id} for update`
+          yield* sql`
+            select 1 from merchants where id in (select merchant_id from merchant_members where account_id = ${id})
+            order by id for no key update`
+          yield* mayBeErased(account)
+          yield* sql`delete from merchant_members where account_id = ${id}`
+          yield* sql`update sessions set revoked_at = now() where account_id = ${id} and revoked_at is null`
+          yield* sql`delete from cart_lines where account_id = ${id}`
+          yield* sql`update carts set version = version + 1, updated_at = now() where account_id = ${id}`
+          yield* sql`
+            update accounts set email = null, name = null, password_hash = null, erased_at = coalesce(erased_at, now())
+            where id = ${id}`
+        },
+        (effect) => sql.withTransaction(effect),
+      )
+
+      return Accounts.of({ signUp, ensureAdmin, mayBeErased, erase })
     }),
   )
 }

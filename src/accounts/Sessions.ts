@@ -58,6 +58,15 @@ export class Sessions extends Context.Service<
     >
     /** A session without a password: for what the service itself sets up, such as its demonstration. */
     readonly open: (accountId: AccountId) => Effect.Effect<OpenedSession, SqlError.SqlError>
+    /**
+     * Sets another password and ends every other session of the account. A wrong current one is answered and slowed as
+     * a sign-in that failed.
+     */
+    readonly changePassword: (
+      sessionId: SessionId,
+      newPassword: Redacted.Redacted,
+      current: Credentials,
+    ) => Effect.Effect<void, BadCredentials | TooManyRequests | Busy | SqlError.SqlError>
     readonly signOut: (sessionId: SessionId) => Effect.Effect<void, SqlError.SqlError>
     readonly authenticate: (token: string) => Effect.Effect<Principal, Unauthenticated | Busy | SqlError.SqlError>
     /** To be called after any change of roles, memberships or merchants' status has been committed. */
@@ -99,7 +108,8 @@ export class Sessions extends Context.Service<
         return { token: yield* tokens.sign({ sessionId, expiresAtMillis }), expiresAtMillis }
       })
 
-      const signIn = Effect.fn("Sessions.signIn")(function* (credentials: Credentials) {
+      /** Whose credentials these are; slows those who guess. */
+      const verified = Effect.fnUntraced(function* (credentials: Credentials) {
         const email = credentials.email.toLowerCase()
         yield* failures.admit(email, credentials.address)
         const rows = yield* sql<{ readonly id: AccountId; readonly passwordHash: string }>`
@@ -115,9 +125,42 @@ export class Sessions extends Context.Service<
           return yield* Effect.fail(badCredentials)
         }
         yield* failures.giveBack(email)
+        return found
+      })
+
+      const signIn = Effect.fn("Sessions.signIn")(function* (credentials: Credentials) {
+        const found = yield* verified(credentials)
         const account = yield* loadAccount(sql, found.id)
         if (account === undefined) return yield* Effect.fail(badCredentials)
-        return { ...(yield* open(found.id)), account }
+        const session = yield* open(found.id)
+        // The password may have been changed since it was compared, and that ended the sessions that were there.
+        const still = yield* sql`
+          select 1 from accounts where id = ${found.id} and password_hash = ${found.passwordHash}`
+        if (still.length === 0) return yield* Effect.fail(badCredentials)
+        return { ...session, account }
+      })
+
+      const replacePassword = Effect.fnUntraced(
+        function* (sessionId: SessionId, accountId: AccountId, from: string, to: string) {
+          const changed = yield* sql`
+            update accounts set password_hash = ${to} where id = ${accountId} and password_hash = ${from} returning 1`
+          if (changed.length === 0) return yield* Effect.fail(badCredentials)
+          yield* sql`
+            update sessions set revoked_at = now()
+            where account_id = ${accountId} and id <> ${sessionId} and revoked_at is null`
+        },
+        (effect) => sql.withTransaction(effect),
+      )
+
+      const changePassword = Effect.fn("Sessions.changePassword")(function* (
+        sessionId: SessionId,
+        newPassword: Redacted.Redacted,
+        current: Credentials,
+      ) {
+        const found = yield* verified(current)
+        const hash = yield* passwords.hash(newPassword)
+        yield* replacePassword(sessionId, found.id, found.passwordHash, hash)
+        yield* Cache.invalidateAll(principals)
       })
 
       const signOut = Effect.fn("Sessions.signOut")(function* (sessionId: SessionId) {
@@ -134,6 +177,7 @@ export class Sessions extends Context.Service<
 
       return Sessions.of({
         signIn,
+        changePassword,
         open,
         signOut,
         authenticate,
@@ -171,7 +215,7 @@ const loadPrincipal = (sql: SqlClient.SqlClient) =>
       where s.id = ${sessionId} and s.revoked_at is null and s.expires_at > now() and a.erased_at is null`
     const account = rows[0]
     if (account === undefined) return yield* Effect.fail(unauthenticated)
-    return { account, caller: CallerId.make(account.id), sessionId }
+    return { _tag: "Account" as const, account, caller: CallerId.make(account.id), sessionId }
   })
 
 /**

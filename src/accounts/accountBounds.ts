@@ -41,3 +41,17 @@ export const limitedCallersMax = 50_000
 
 /** Merchants one account may apply for: an application waits for a person. */
 export const merchantsOfAccountMax = 20
+
+/** Members of one merchant, and keys of it that are not revoked. */
+export const membersMax = 100
+export const apiKeysMax = 20
+export const apiKeySecretBytes = 32
+/** A key of ours has 47 characters. */
+export const apiKeyLengthMax = 64
+/** Channels kept, as principals are. */
+export const channelsMax = 10_000
+/** How often at most the use of a key is written down. */
+export const apiKeyUseIntervalMillis = 60_000
+/** Addresses one account may try to make members: they tell who has an account. */
+export const memberAttemptsBurst = 20
+export const memberAttemptRefillMillis = 60_000

@@ -20,11 +20,24 @@ export interface Account {
 }
 
 export interface Principal {
+  readonly _tag: "Account"
   readonly account: Account
   /** The account as the owner of idempotency keys. */
   readonly caller: CallerId
   readonly sessionId: SessionId
 }
+
+/** A merchant's own back end, which orders for its customers. */
+export interface Channel {
+  readonly _tag: "Channel"
+  /** The merchant as the owner of idempotency keys, whichever of its API keys was used. */
+  readonly caller: CallerId
+  readonly merchantId: MerchantId
+  readonly isApproved: boolean
+}
+
+/** Whoever may order. */
+export type Caller = Principal | Channel
 
 export type Role = "customer" | "merchant" | "admin"
 

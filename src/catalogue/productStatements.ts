@@ -13,11 +13,12 @@ export interface ProductRow extends Omit<Product, "price"> {
   readonly currency: string
 }
 
-/** Times as milliseconds and amounts as doubles: both are exact in JavaScript within the bounds the tables check. */
+/** What a suspended merchant sells counts as paused. Times as milliseconds and amounts as doubles: both are exact in JavaScript within the bounds the tables check. */
 export const columns = `p.id, p.merchant_id as "merchantId", p.name, p.description, p.price::float8 as price, p.currency,
   s.stocked, s.available, p.limit_per_customer as "limitPerCustomer",
   floor(extract(epoch from p.sale_starts_at) * 1000)::float8 as "saleStartsAtMillis",
-  p.paused, p.archived, p.waitlist, p.reservation_ttl_seconds as "reservationTtlSeconds", p.stock_group as "stockGroup", p.image_url as "imageUrl", p.version,
+  (p.paused or exists (select from merchants m where m.id = p.merchant_id and m.status = 'suspended')) as paused,
+  p.archived, p.waitlist, p.reservation_ttl_seconds as "reservationTtlSeconds", p.stock_group as "stockGroup", p.image_url as "imageUrl", p.version,
   floor(extract(epoch from p.created_at) * 1000)::float8 as "createdAtMillis",
   floor(extract(epoch from p.updated_at) * 1000)::float8 as "updatedAtMillis"`
 

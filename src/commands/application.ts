@@ -12,6 +12,7 @@ import { CatalogueCache } from "../catalogue/CatalogueCache.ts"
 import { ProductEditor } from "../catalogue/ProductEditor.ts"
 import { ProductImports } from "../catalogue/ProductImports.ts"
 import { Inventory } from "../inventory/Inventory.ts"
+import { MerchantRefresh } from "../inventory/MerchantRefresh.ts"
 import { OrderCoordinator } from "../inventory/OrderCoordinator.ts"
 import { OrderEnding } from "../inventory/OrderEnding.ts"
 import * as PostgresShardStore from "../inventory/store/PostgresShardStore.ts"
@@ -23,6 +24,7 @@ import { sweeper } from "../inventory/sweeper.ts"
 import { WriterConnections } from "../inventory/store/writerConnections.ts"
 import { OrderReads } from "../orders/OrderReads.ts"
 import { Orders } from "../orders/Orders.ts"
+import { ProductMerchants } from "../orders/ProductMerchants.ts"
 import { Shipments } from "../orders/Shipments.ts"
 import { WaitingListReads } from "../orders/WaitingListReads.ts"
 import { WaitingLists } from "../orders/WaitingLists.ts"
@@ -76,6 +78,7 @@ export const application = Layer.unwrap(
         Layer.provideMerge(ProductWriter.layer(settings)),
         Layer.provideMerge(shared(settings)),
       ),
+      Layer.mergeAll(MerchantRefresh.layer(settings), ProductMerchants.layer),
     ).pipe(Layer.provideMerge(Carts.layer), Layer.provideMerge(owned), Layer.provide(SecureRandom.layer))
   }),
 )

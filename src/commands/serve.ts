@@ -19,7 +19,7 @@ import { Events } from "../events/Events.ts"
 import { Readiness } from "../http/Readiness.ts"
 import { httpLayer } from "../http/server.ts"
 import { SingleOwner } from "../inventory/SingleOwner.ts"
-import { Merchants } from "../merchants/Merchants.ts"
+import { sellers } from "../merchants/sellers.ts"
 import { CannotStart, cannotStart } from "../platform/CannotStart.ts"
 import { Configuration } from "../platform/Configuration.ts"
 import * as Database from "../platform/Database.ts"
@@ -54,7 +54,7 @@ const readiness = Layer.unwrap(
   }),
 )
 
-const people = Layer.mergeAll(Merchants.layer, firstAdminLayer).pipe(
+const people = Layer.mergeAll(sellers, firstAdminLayer).pipe(
   Layer.provideMerge(Layer.mergeAll(Accounts.layer, Sessions.layer)),
   Layer.provide([Passwords.layer, Tokens.layer]),
   Layer.provide(TokenSecret.layer),

@@ -19,6 +19,9 @@ export type SessionId = typeof SessionId.Type
 export const MerchantId = uuid.pipe(Schema.brand("MerchantId"))
 export type MerchantId = typeof MerchantId.Type
 
+export const ApiKeyId = uuid.pipe(Schema.brand("ApiKeyId"))
+export type ApiKeyId = typeof ApiKeyId.Type
+
 export const ProductId = uuid.pipe(Schema.brand("ProductId"))
 export type ProductId = typeof ProductId.Type
 

@@ -7,22 +7,39 @@
  */
 import { Context, Effect, Layer } from "effect"
 import { HttpServerRequest } from "effect/http"
-import { unauthenticated } from "../accounts/accountRefusals.ts"
+import { forbidden, unauthenticated } from "../accounts/accountRefusals.ts"
+import type { Caller } from "../accounts/principal.ts"
 import { Sessions } from "../accounts/Sessions.ts"
-import { Authorization, CurrentPrincipal } from "./contract/authorization.ts"
+import { looksLikeApiKey } from "../merchants/apiKey.ts"
+import { ApiKeys } from "../merchants/ApiKeys.ts"
+import { Authorization, CallerAuthorization, CurrentCaller, CurrentPrincipal } from "./contract/authorization.ts"
+import type { Failure } from "./problems.ts"
 import { respondBeforeWork } from "./respond.ts"
 
 const bearer = /^Bearer +(\S+) *$/i
 
-export const authorizationLayer = Layer.effect(
+const forAccounts = forbidden("This is for accounts that signed in; an API key orders for its merchant.")
+
+const tokenOf = (context: Context.Context<never>): string | undefined => {
+  const { headers } = Context.getUnsafe(context, HttpServerRequest.HttpServerRequest)
+  return bearer.exec(headers["authorization"] ?? "")?.[1]
+}
+
+const accountsOnly = Layer.effect(
   Authorization,
   Effect.gen(function* () {
     const sessions = yield* Sessions
+    const keys = yield* ApiKeys
     return Authorization.of((httpEffect) =>
       Effect.withFiber((fiber) => {
-        const { headers } = Context.getUnsafe(fiber.context, HttpServerRequest.HttpServerRequest)
-        const token = bearer.exec(headers["authorization"] ?? "")?.[1]
+        const token = tokenOf(fiber.context)
         if (token === undefined) return respondBeforeWork(unauthenticated)
+        if (looksLikeApiKey(token)) {
+          return Effect.matchEffect(keys.authenticate(token), {
+            onSuccess: () => respondBeforeWork(forAccounts),
+            onFailure: respondBeforeWork,
+          })
+        }
         return Effect.matchEffect(sessions.authenticate(token), {
           onSuccess: (principal) => Effect.provideService(httpEffect, CurrentPrincipal, principal),
           onFailure: respondBeforeWork,
@@ -31,3 +48,26 @@ export const authorizationLayer = Layer.effect(
     )
   }),
 )
+
+const channelsToo = Layer.effect(
+  CallerAuthorization,
+  Effect.gen(function* () {
+    const sessions = yield* Sessions
+    const keys = yield* ApiKeys
+    return CallerAuthorization.of((httpEffect) =>
+      Effect.withFiber((fiber) => {
+        const token = tokenOf(fiber.context)
+        if (token === undefined) return respondBeforeWork(unauthenticated)
+        const known: Effect.Effect<Caller, Failure> = looksLikeApiKey(token)
+          ? keys.authenticate(token)
+          : sessions.authenticate(token)
+        return Effect.matchEffect(known, {
+          onSuccess: (caller) => Effect.provideService(httpEffect, CurrentCaller, caller),
+          onFailure: respondBeforeWork,
+        })
+      }),
+    )
+  }),
+)
+
+export const authorizationLayer = Layer.mergeAll(accountsOnly, channelsToo)

@@ -112,6 +112,12 @@ export const sketchOf = (refusal: Refusal): Sketch => {
       return sketch(405, "Method not allowed", `This path answers ${refusal.allowed.join(", ")}.`, {
         headers: { allow: refusal.allowed.join(", ") },
       })
+    case "last_member":
+      return sketch(409, "Last member", "A merchant keeps one member: add another before this one leaves.")
+    case "not_suspendable":
+      return sketch(409, "Not approved", "This merchant was never approved, so there is nothing to suspend.")
+    case "too_many":
+      return sketch(409, "Too many", refusal.reason)
     case "email_taken":
       return sketch(409, "E-mail taken", "There is an account with this e-mail address already.")
     case "out_of_stock":

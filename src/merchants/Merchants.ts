@@ -6,7 +6,14 @@ import { Context, Effect, Layer } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { SqlClient, type SqlError } from "effect/sql"
 import { merchantsOfAccountMax } from "../accounts/accountBounds.ts"
-import { forbidden, notFound, type Forbidden, type NotFound } from "../accounts/accountRefusals.ts"
+import {
+  forbidden,
+  notFound,
+  notSuspendable,
+  type Forbidden,
+  type NotFound,
+  type NotSuspendable,
+} from "../accounts/accountRefusals.ts"
 import type { MerchantStatus } from "../accounts/principal.ts"
 import { Sessions } from "../accounts/Sessions.ts"
 import { MerchantId, type AccountId } from "../domain/ids.ts"
@@ -28,7 +35,9 @@ export class Merchants extends Context.Service<
       readonly startingAfter: MerchantId | null
       readonly limit: number
     }) => Effect.Effect<Page<Merchant>, SqlError.SqlError>
+    /** The row and the roles alone, as for a merchant that nobody has sold for; `MerchantStanding` tells the shards. */
     readonly approve: (id: MerchantId) => Effect.Effect<Merchant, NotFound | SqlError.SqlError>
+    readonly suspend: (id: MerchantId) => Effect.Effect<Merchant, NotFound | NotSuspendable | SqlError.SqlError>
   }
 >()("hedonify/merchants/Merchants") {
   static readonly layer = Layer.effect(
@@ -81,7 +90,19 @@ export class Merchants extends Context.Service<
         return merchant
       })
 
-      return Merchants.of({ apply, list, approve })
+      const suspend = Effect.fn("Merchants.suspend")(function* (id: MerchantId) {
+        const rows = yield* sql<Merchant>`
+          update merchants set status = 'suspended' where id = ${id} and status <> 'pending' returning id, name, status`
+        const merchant = rows[0]
+        if (merchant === undefined) {
+          const known = yield* sql`select 1 from merchants where id = ${id}`
+          return yield* Effect.fail(known.length === 0 ? notFound : notSuspendable)
+        }
+        yield* sessions.rolesChanged
+        return merchant
+      })
+
+      return Merchants.of({ apply, list, approve, suspend })
     }),
   )
 }

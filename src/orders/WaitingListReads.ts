@@ -4,7 +4,7 @@
  */
 import { PgClient } from "@effect/sql-pg"
 import { Context, Effect, Layer } from "effect"
-import { pooledSilenceMaxMillis } from "../domain/bounds.ts"
+import { pageSizeMax, pooledSilenceMaxMillis } from "../domain/bounds.ts"
 import { type HeldPart, offerHold, type SoldLine } from "../domain/commands.ts"
 import type { AccountId, MerchantId, OfferId, ProductId, Shard } from "../domain/ids.ts"
 import type { Money } from "../domain/money.ts"
@@ -55,6 +55,8 @@ export class WaitingListReads extends Context.Service<
     ) => Effect.Effect<Page<Offer>, Busy>
     /** An account's offer of this id, while it is open. */
     readonly open: (accountId: AccountId, offerId: OfferId) => Effect.Effect<OpenOffer | null, Busy>
+    /** Products that an account waits for, so many at a time. */
+    readonly waitsFor: (accountId: AccountId) => Effect.Effect<ReadonlyArray<ProductId>, Busy>
   }
 >()("hedonify/orders/WaitingListReads") {
   static readonly layer = Layer.effect(
@@ -66,7 +68,10 @@ export class WaitingListReads extends Context.Service<
 const offerColumns = `h.attempt as id, h.product_id as "productId", h.quantity, h.unit_price::float8 as "unitPrice", h.currency,
   (extract(epoch from h.expires_at) * 1000)::float8 as "expiresAtMillis", h.shard, p.name, p.merchant_id as "merchantId",
   p.reservation_ttl_seconds as "reservationTtlSeconds"`
-const openOffers = "from holds h join products p on p.id = h.product_id where h.kind = 'offer' and h.expires_at > now()"
+/** A merchant who may not sell offers nothing; the units go back when the offer's time is over. */
+const openOffers = `from holds h join products p on p.id = h.product_id
+  join merchants m on m.id = p.merchant_id and m.status = 'approved'
+  where h.kind = 'offer' and h.expires_at > now()`
 
 const readWaitingLists = (sql: PgClient.PgClient): WaitingListReads["Service"] => {
   const inTime = <A, E>(read: Effect.Effect<A, E>): Effect.Effect<A, Busy> =>
@@ -118,7 +123,16 @@ const readWaitingLists = (sql: PgClient.PgClient): WaitingListReads["Service"] =
       }),
     )
 
-  return { place, offers, open }
+  const waitsFor = (accountId: AccountId): Effect.Effect<ReadonlyArray<ProductId>, Busy> =>
+    inTime(
+      Effect.map(
+        sql<{ readonly productId: ProductId }>`select product_id as "productId" from waiting_list
+          where account_id = ${accountId}::uuid order by product_id limit ${pageSizeMax}::integer`,
+        (rows) => rows.map(({ productId }) => productId),
+      ),
+    )
+
+  return { place, offers, open, waitsFor }
 }
 
 const offerOf = ({ currency, expiresAtMillis, id, productId, quantity, unitPrice }: OfferRow): Offer => ({

@@ -8,6 +8,7 @@
  */
 import { Clock, Context, Effect, Layer } from "effect"
 import { SecureRandom } from "effect/crypto"
+import { pageSizeMax } from "../domain/bounds.ts"
 import { type Command, offerHold, type OutcomeOf } from "../domain/commands.ts"
 import { type AccountId, CallerId, OfferId, OrderId, type ProductId } from "../domain/ids.ts"
 import type { Page } from "../domain/page.ts"
@@ -38,6 +39,8 @@ export class WaitingLists extends Context.Service<
      */
     readonly join: (accountId: AccountId, productId: ProductId, quantity: number) => Effect.Effect<Joined, CommandError>
     readonly leave: (accountId: AccountId, productId: ProductId) => Effect.Effect<void, CommandError>
+    /** Leaves every waiting list and declines every open offer. Safe to repeat. */
+    readonly leaveAll: (accountId: AccountId) => Effect.Effect<void, CommandError>
     /** Null where the account neither waits for the product nor is offered any. */
     readonly place: (accountId: AccountId, productId: ProductId) => Effect.Effect<Place | null, Busy>
     /** Open offers, the earliest made first. */
@@ -148,7 +151,19 @@ const make = Effect.fnUntraced(function* (settings: OrderSettings) {
     return offer
   })
 
-  return WaitingLists.of({ join, leave, place: reads.place, offers: reads.offers, accept, decline })
+  const leaveAll = Effect.fn("WaitingLists.leaveAll")(function* (accountId: AccountId) {
+    // First the places, since an offer may come of one; each is gone once its command is done.
+    for (let waits = yield* reads.waitsFor(accountId); waits.length > 0; waits = yield* reads.waitsFor(accountId)) {
+      yield* Effect.forEach(waits, (productId) => leave(accountId, productId), { discard: true })
+    }
+    const page = { startingAfter: null, limit: pageSizeMax }
+    for (let open = yield* reads.offers(accountId, page); open.data.length > 0;) {
+      yield* Effect.forEach(open.data, ({ id }) => decline(accountId, id), { discard: true })
+      open = yield* reads.offers(accountId, page)
+    }
+  })
+
+  return WaitingLists.of({ join, leave, leaveAll, place: reads.place, offers: reads.offers, accept, decline })
 })
 
 const refused = (refusal: OfferRefusal | OrderRefusal): AcceptedOffer => ({ _tag: "Refused", refusal })

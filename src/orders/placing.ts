@@ -25,6 +25,13 @@ export interface Buyer {
 /** A customer buying for itself. */
 export const accountBuyer = (caller: CallerId): Buyer => ({ caller, customer: caller, customerRef: null })
 
+/** A channel buying for the customer that it names. */
+export const channelBuyer = (caller: CallerId, customerRef: string): Buyer => ({
+  caller,
+  customer: `ref:${customerRef}`,
+  customerRef,
+})
+
 export type Placed =
   /** `isReplayed`: the key was known, and this is its order as it is now. */
   | { readonly _tag: "Placed"; readonly order: Order; readonly isReplayed: boolean }

@@ -22,9 +22,12 @@ const secretName = /pass(word|wd|phrase)|token|authorization|secret|api[-_]?key|
 const bearer = /\b(Bearer|Basic)\s+[\w.~+/=-]+/gi
 const addressPassword = /(\b[a-z][a-z0-9+.-]*:\/\/[^\s:/@]*:)[^\s/@]+@/gi
 
+/** The API key of a channel, wherever it stands. */
+const apiKey = /\bhfy_[\w-]{8,}/g
+
 export const censorText = (text: string): string => {
   const short = text.length > textLengthMax ? `${text.slice(0, textLengthMax)}…` : text
-  return short.replace(bearer, `$1 ${censored}`).replace(addressPassword, `$1${censored}@`)
+  return short.replace(bearer, `$1 ${censored}`).replace(apiKey, censored).replace(addressPassword, `$1${censored}@`)
 }
 
 /** Plain data for one value. Total: a getter or toJSON that throws costs its own value, not the log line. */

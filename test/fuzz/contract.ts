@@ -64,7 +64,8 @@ export interface Contract {
   readonly methodsOf: (path: string) => ReadonlyArray<string>
 }
 
-const singular = (segment: string): string => segment.replace(/ies$/, "y").replace(/s$/, "")
+/** An API key is named by `keyId`. */
+const singular = (segment: string): string => segment.replace(/ies$/, "y").replace(/s$/, "").replace(/^api-/, "")
 
 /** What a path parameter names: by its own name, or for a mere "id" by the segment before it. */
 export const kindOfParameter = (operation: Operation, name: string): string => {

@@ -7,7 +7,7 @@
  */
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import { assertBooksClosed } from "../http/shopping.ts"
+import { assertBooksBalanced } from "../http/shopping.ts"
 import { testServerWith } from "../http/testServer.ts"
 import { fuzz } from "./fuzz.ts"
 
@@ -34,7 +34,7 @@ layer(server, { excludeTestServices: true })("requests made from the OpenAPI doc
           const again = `FUZZ_SEED=${seed} FUZZ_PATH=${failure.path} npm test -- test/fuzz/fuzz.test.ts`
           assert.fail(`${failure.report}\nAgain: ${again}`)
         }
-        yield* assertBooksClosed
+        yield* assertBooksBalanced
         if (path === undefined) assert.deepStrictEqual(coverage.withoutSuccess(), [])
       }),
     timeoutMillis,

@@ -129,6 +129,8 @@ export class World {
       case "email":
         return number % 2 === 0 ? text : (pick(Object.values(this.callers), number >>> 1)?.email ?? text)
       case "password":
+      case "currentpassword":
+      case "newpassword":
         return number % 3 === 0 ? text : password
       case "currency":
         return number % 5 === 0 ? text : "EUR"

@@ -17,6 +17,7 @@ import { application } from "../../src/commands/application.ts"
 import { Readiness } from "../../src/http/Readiness.ts"
 import { httpLayer } from "../../src/http/server.ts"
 import { Merchants } from "../../src/merchants/Merchants.ts"
+import { sellers } from "../../src/merchants/sellers.ts"
 import { Orders } from "../../src/orders/Orders.ts"
 import { Configuration } from "../../src/platform/Configuration.ts"
 import { testWebhooks } from "../webhooks/testWebhooks.ts"
@@ -34,13 +35,7 @@ const environment = {
   HEDONIFY_TOKEN_SECRET: tokenSecret,
 }
 
-const services = Layer.mergeAll(
-  Accounts.layer,
-  Merchants.layer,
-  Products.layer,
-  StockMovements.layer,
-  testWebhooks,
-).pipe(
+const services = Layer.mergeAll(Accounts.layer, sellers, Products.layer, StockMovements.layer, testWebhooks).pipe(
   Layer.provideMerge(Sessions.layer),
   Layer.provideMerge(Tokens.layer),
   Layer.provideMerge(Layer.mergeAll(TokenSecret.layer, Passwords.layer, Readiness.layer({}))),

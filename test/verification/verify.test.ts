@@ -407,6 +407,14 @@ const damages: ReadonlyArray<readonly [rule: string, what: string, damage: Damag
   ],
   ...damagesOfLives,
   ...webhookDamages,
+  [
+    "erased_accounts_are_gone",
+    "a member whose account is erased",
+    (_world, sql) => sql`
+      with gone as (
+        insert into accounts (id, created_at, erased_at) values (gen_random_uuid(), now(), now()) returning id)
+      insert into merchant_members (merchant_id, account_id) select m.id, gone.id from merchants m, gone`,
+  ],
 ]
 
 layer(worlds, { excludeTestServices: true })("verify of a shop that sold", (it) => {

@@ -19,6 +19,10 @@ export const SignUp = Schema.Struct({ email: Email, password: Password, name: Na
 
 export const SignIn = Schema.Struct({ email: Email, password: AttemptedPassword }).annotate({ identifier: "SignIn" })
 
+export const ChangePassword = Schema.Struct({ currentPassword: AttemptedPassword, newPassword: Password }).annotate({
+  identifier: "ChangePassword",
+})
+
 export const SessionView = Schema.Struct({
   token: Schema.String,
   expiresAt: Timestamp,
@@ -50,6 +54,20 @@ export class SessionsGroup extends HttpApiGroup.make("sessions")
       success: AccountView,
       error: problems(),
     }).annotateMerge(OpenApi.annotations({ summary: "Who am I, and what may I do" })),
+    HttpApiEndpoint.post("changePassword", "/v1/me/password", {
+      payload: ChangePassword,
+      success: HttpApiSchema.NoContent,
+      error: problems(bodyProblems, { 401: ["unauthenticated", "bad_credentials"], 429: ["too_many_requests"] }),
+    }).annotateMerge(OpenApi.annotations({ summary: "Change the password; all other sessions end" })),
+    HttpApiEndpoint.delete("erase", "/v1/me", {
+      success: HttpApiSchema.NoContent,
+      error: problems({ 403: ["forbidden"], 409: ["last_member"] }),
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "Erase e-mail, name and password for good",
+        description: "Its sessions, cart, places and offers end. Orders stay in the books, under its id alone.",
+      }),
+    ),
   )
   .middleware(Authorization)
   .annotateMerge(OpenApi.annotations({ title: "Sessions", description: "The signed-in account." })) {}

@@ -48,8 +48,12 @@ const record = (value: unknown): Json => (Predicate.isObject(value) ? { ...value
 const mapValues = (value: unknown, change: (inner: Json, key: string) => Json): Json =>
   Object.fromEntries(Object.entries(record(value)).map(([key, inner]) => [key, change(record(inner), key)]))
 
+/** What an endpoint and the middleware before it refuse with one status, each code once. */
+const codesOnce = (description: unknown): string => [...new Set(String(description).split(/, | \| /))].join(", ")
+
 const answer = (response: Json, status: string): Json => ({
   ...response,
+  ...(Number(status) < 400 ? {} : { description: codesOnce(response["description"]) }),
   headers: {
     ...record(response["headers"]),
     "X-Request-Id": requestIdHeader,

@@ -8,7 +8,7 @@ import { batchOrdersMax, customerRefLengthMax, lineQuantityMax, orderLinesMax } 
 import { MerchantId, OrderId, PaymentId, ProductId, ShipmentId } from "../../domain/ids.ts"
 import { Money } from "../../domain/money.ts"
 import { OrderStatus, PaymentStatus } from "../../domain/order.ts"
-import { Authorization } from "./authorization.ts"
+import { CallerAuthorization } from "./authorization.ts"
 import { limitParameter, page } from "./paging.ts"
 import { bodyProblems, Problem, problems } from "./problem.ts"
 import { IdempotencyKey, lineOfText, Timestamp } from "./text.ts"
@@ -166,5 +166,5 @@ export class OrdersGroup extends HttpApiGroup.make("orders")
       }),
     ),
   )
-  .middleware(Authorization)
+  .middleware(CallerAuthorization)
   .annotateMerge(OpenApi.annotations({ title: "Orders", description: "Bought, with units set aside." })) {}

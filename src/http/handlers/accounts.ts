@@ -3,12 +3,13 @@
  * can show one.
  */
 import { Effect, Option, Redacted } from "effect"
-import type { HttpServerRequest } from "effect/http"
+import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { Accounts } from "../../accounts/Accounts.ts"
 import { type Account, rolesOf } from "../../accounts/principal.ts"
+import { WaitingLists } from "../../orders/WaitingLists.ts"
 import { Sessions } from "../../accounts/Sessions.ts"
-import { type AccountView, SignIn, SignUp } from "../contract/accounts.ts"
+import { type AccountView, ChangePassword, SignIn, SignUp } from "../contract/accounts.ts"
 import { Api } from "../contract/Api.ts"
 import { CurrentPrincipal } from "../contract/authorization.ts"
 import { isoTime } from "../isoTime.ts"
@@ -16,6 +17,7 @@ import { makeBodyReader } from "../requestBody.ts"
 import { answeringInTime } from "../respond.ts"
 
 const readSignUp = makeBodyReader(SignUp)
+const readPasswords = makeBodyReader(ChangePassword)
 const readSignIn = makeBodyReader(SignIn)
 
 const accountView = (account: Account): typeof AccountView.Type => ({
@@ -60,8 +62,33 @@ export const sessionsHandlers = HttpApiBuilder.group(
   Api,
   "sessions",
   Effect.fnUntraced(function* (handlers) {
+    const accounts = yield* Accounts
     const sessions = yield* Sessions
+    const lists = yield* WaitingLists
+
+    const changePassword = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+      const { account, sessionId } = yield* CurrentPrincipal
+      const { currentPassword, newPassword } = yield* readPasswords(request)
+      yield* sessions.changePassword(sessionId, Redacted.make(newPassword), {
+        email: account.email,
+        password: Redacted.make(currentPassword),
+        address: addressOf(request),
+      })
+      return HttpServerResponse.empty()
+    })
+
+    /** Places and offers go first: should that fail, its owner can still sign in and try again. */
+    const erase = Effect.gen(function* () {
+      const { account } = yield* CurrentPrincipal
+      yield* accounts.mayBeErased(account)
+      yield* lists.leaveAll(account.id)
+      yield* accounts.erase(account)
+      yield* sessions.rolesChanged
+    })
+
     return handlers
+      .handleRaw("changePassword", ({ request }) => answeringInTime(changePassword(request)))
+      .handle("erase", () => answeringInTime(erase))
       .handle("signOut", () =>
         answeringInTime(Effect.flatMap(CurrentPrincipal, (principal) => sessions.signOut(principal.sessionId))),
       )

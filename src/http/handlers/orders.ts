@@ -3,19 +3,20 @@
  * `Orders.place` but checks of the body itself; answers are written as they are shown, without a second pass through a
  * schema (a test decodes them with the contract's).
  */
-import { Effect } from "effect"
+import { Effect, Result } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { forbidden, notFound, tooManyRequests } from "../../accounts/accountRefusals.ts"
 import { OrderRate } from "../../accounts/OrderRate.ts"
-import { maySendFor, type Principal } from "../../accounts/principal.ts"
+import { type Caller, maySendFor } from "../../accounts/principal.ts"
 import { batchBodySizeMaxBytes, lineQuantityMax, pageSizeDefault } from "../../domain/bounds.ts"
 import type { OrderId } from "../../domain/ids.ts"
 import { mergeLines, type Order, type OrderStatus, type Payment, type Shipment } from "../../domain/order.ts"
 import { Orders } from "../../orders/Orders.ts"
-import { accountBuyer, type Placed } from "../../orders/placing.ts"
+import { ProductMerchants } from "../../orders/ProductMerchants.ts"
+import { accountBuyer, channelBuyer, type Placed } from "../../orders/placing.ts"
 import { Api } from "../contract/Api.ts"
-import { CurrentPrincipal } from "../contract/authorization.ts"
+import { CurrentCaller } from "../contract/authorization.ts"
 import {
   BatchedOrder,
   type BatchResult,
@@ -78,8 +79,11 @@ export const shipmentView = ({ createdAtMillis, deliveredAtMillis, ...shipment }
 })
 
 /** What a schema cannot say: merged lines stay within the bound, and only a channel speaks for others. */
-const misfitOf = (order: typeof PlaceOrder.Type): RequestRefusal | undefined => {
-  if (order.customerRef !== undefined) {
+const misfitOf = (caller: Caller, order: typeof PlaceOrder.Type): RequestRefusal | undefined => {
+  if (caller._tag === "Channel" && order.customerRef === undefined) {
+    return { code: "invalid", errors: [{ pointer: "/customerRef", message: "is required of a channel" }] }
+  }
+  if (caller._tag === "Account" && order.customerRef !== undefined) {
     return {
       code: "invalid",
       errors: [{ pointer: "/customerRef", message: "is for channels; an account buys for itself" }],
@@ -116,23 +120,41 @@ export const ordersHandlers = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const orders = yield* Orders
     const rate = yield* OrderRate
+    const productMerchants = yield* ProductMerchants
+
+    const mayOrder = (caller: Caller) =>
+      caller._tag === "Channel" && !caller.isApproved
+        ? Effect.fail(forbidden("This merchant is not approved now, so nothing of it is sold."))
+        : Effect.void
+
+    /** For whom it is ordered; a channel orders what its own merchant sells. */
+    const buyerOf = Effect.fnUntraced(function* (caller: Caller, order: typeof PlaceOrder.Type) {
+      if (caller._tag === "Account") return accountBuyer(caller.caller)
+      const productIds = yield* productMerchants.notOf(
+        caller.merchantId,
+        order.lines.map((line) => line.productId),
+      )
+      if (productIds.length > 0) return yield* Effect.fail({ code: "unknown_product" as const, productIds })
+      return channelBuyer(caller.caller, order.customerRef ?? "")
+    })
 
     const placeOne = Effect.fnUntraced(function* (
-      { caller }: Principal,
+      caller: Caller,
       order: typeof PlaceOrder.Type,
       idempotencyKey: string,
     ) {
-      const misfit = misfitOf(order)
+      const misfit = misfitOf(caller, order)
       if (misfit !== undefined) return yield* Effect.fail(misfit)
       const wanted = { idempotencyKey, lines: order.lines, expectedTotal: order.expectedTotal ?? null }
-      const placed = yield* orders.place(accountBuyer(caller), wanted)
+      const placed = yield* orders.place(yield* buyerOf(caller, order), wanted)
       return placed._tag === "Refused" ? yield* Effect.fail(placed.refusal) : placed
     })
 
     const place = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest, key: string) {
-      const principal = yield* CurrentPrincipal
-      yield* rate.take(principal.caller)
-      return placedResponse(yield* placeOne(principal, yield* readOrder(request), key))
+      const caller = yield* CurrentCaller
+      yield* mayOrder(caller)
+      yield* rate.take(caller.caller)
+      return placedResponse(yield* placeOne(caller, yield* readOrder(request), key))
     })
 
     const problemOfFailure = (failure: Failure, requestId: string) =>
@@ -142,24 +164,31 @@ export const ordersHandlers = HttpApiBuilder.group(
       })
 
     /** One order of a batch with the status it would have had alone; what fails it fails nobody else. */
-    const placeBatched = (principal: Principal, requestId: string, input: unknown) =>
-      Effect.fromResult(decodeBatchedOrder(input)).pipe(
-        Effect.flatMap((order) => placeOne(principal, order, order.idempotencyKey)),
+    const placeBatched = (caller: Caller, requestId: string, decoded: ReturnType<typeof decodeBatchedOrder>) =>
+      Effect.fromResult(decoded).pipe(
+        Effect.flatMap((order) => placeOne(caller, order, order.idempotencyKey)),
         Effect.map((placed): typeof BatchResult.Type => ({ status: 201, order: orderView(placed.order) })),
         Effect.catch((failure: Failure) => problemOfFailure(failure, requestId)),
       )
 
     const placeMany = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
-      const principal = yield* CurrentPrincipal
+      const caller = yield* CurrentCaller
+      yield* mayOrder(caller)
       const requestId = yield* RequestId
       const batch = yield* readBatch(request)
+      const decoded = batch.orders.map((input) => decodeBatchedOrder(input))
+      if (caller._tag === "Channel") {
+        // Whose products they are is known before the first order goes, so that none waits and is overtaken.
+        const lines = decoded.flatMap((order) => (Result.isSuccess(order) ? order.success.lines : []))
+        yield* productMerchants.notOf(caller.merchantId, [...new Set(lines.map((line) => line.productId))])
+      }
       // The first ones, as if they had come one at a time.
-      const { granted, waitMillis } = yield* rate.takeUpTo(principal.caller, batch.orders.length)
+      const { granted, waitMillis } = yield* rate.takeUpTo(caller.caller, batch.orders.length)
       const results = yield* Effect.forEach(
-        batch.orders,
+        decoded,
         (order, index) =>
           index < granted
-            ? placeBatched(principal, requestId, order)
+            ? placeBatched(caller, requestId, order)
             : problemOfFailure(tooManyRequests(waitMillis), requestId),
         { concurrency: "unbounded" },
       )
@@ -167,7 +196,7 @@ export const ordersHandlers = HttpApiBuilder.group(
     })
 
     const list = Effect.fnUntraced(function* (query: OrderListQuery) {
-      const { caller } = yield* CurrentPrincipal
+      const { caller } = yield* CurrentCaller
       const page = yield* orders.list(caller, {
         status: query.status ?? null,
         customerRef: query.customerRef ?? null,
@@ -179,9 +208,15 @@ export const ordersHandlers = HttpApiBuilder.group(
     })
 
     /** Members of a suspended merchant still see and send what it has sold. */
-    const viewer = Effect.map(CurrentPrincipal, ({ account, caller }) => {
-      return { caller, merchantIds: maySendFor(account), isAdmin: account.isAdmin }
-    })
+    const viewer = Effect.map(CurrentCaller, (current) =>
+      current._tag === "Channel"
+        ? { caller: current.caller, merchantIds: [], isAdmin: false }
+        : {
+            caller: current.caller,
+            merchantIds: maySendFor(current.account),
+            isAdmin: current.account.isAdmin,
+          },
+    )
 
     const get = Effect.fnUntraced(function* (id: OrderId) {
       const order = yield* orders.get(yield* viewer, id)
@@ -198,7 +233,7 @@ export const ordersHandlers = HttpApiBuilder.group(
     })
 
     const cancel = Effect.fnUntraced(function* (id: OrderId) {
-      const { caller } = yield* CurrentPrincipal
+      const { caller } = yield* CurrentCaller
       const cancelled = yield* orders.cancel(caller, id)
       if (cancelled === null) return yield* Effect.fail(notFound)
       return cancelled._tag === "Refused" ? yield* Effect.fail(cancelled.refusal) : orderView(cancelled.order)

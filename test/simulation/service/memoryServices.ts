@@ -101,6 +101,8 @@ export const memoryWaitingLists = ({ tables, weather }: MemoryDatabase): Waiting
         const open = openOf(accountId, nowMillis).map(offerOf)
         return { data: open.slice(0, limit), hasMore: open.length > limit }
       }),
+    waitsFor: (accountId) =>
+      read(() => tables.waitingList.all().flatMap((row) => (row.accountId === accountId ? [row.productId] : []))),
     open: (accountId, offerId) =>
       read((nowMillis) => {
         const row = openOf(accountId, nowMillis).find((one) => one.attempt === AttemptId.make(offerId))
