@@ -133,9 +133,10 @@ export class Sessions extends Context.Service<
         const account = yield* loadAccount(sql, found.id)
         if (account === undefined) return yield* Effect.fail(badCredentials)
         const session = yield* open(found.id)
-        // The password may have been changed since it was compared, and that ended the sessions that were there.
+        // The password may have been changed since it was compared, and that ended the sessions that were there. The
+        // look waits for a change under way: one that did not left a session of the old password alive.
         const still = yield* sql`
-          select 1 from accounts where id = ${found.id} and password_hash = ${found.passwordHash}`
+          select 1 from accounts where id = ${found.id} and password_hash = ${found.passwordHash} for share`
         if (still.length === 0) return yield* Effect.fail(badCredentials)
         return { ...session, account }
       })

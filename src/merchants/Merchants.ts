@@ -10,9 +10,11 @@ import {
   forbidden,
   notFound,
   notSuspendable,
+  unauthenticated,
   type Forbidden,
   type NotFound,
   type NotSuspendable,
+  type Unauthenticated,
 } from "../accounts/accountRefusals.ts"
 import type { MerchantStatus } from "../accounts/principal.ts"
 import { Sessions } from "../accounts/Sessions.ts"
@@ -28,7 +30,10 @@ export interface Merchant {
 export class Merchants extends Context.Service<
   Merchants,
   {
-    readonly apply: (accountId: AccountId, name: string) => Effect.Effect<Merchant, Forbidden | SqlError.SqlError>
+    readonly apply: (
+      accountId: AccountId,
+      name: string,
+    ) => Effect.Effect<Merchant, Forbidden | Unauthenticated | SqlError.SqlError>
     /** All of them, or those of one member. */
     readonly list: (options: {
       readonly memberId: AccountId | null
@@ -48,16 +53,20 @@ export class Merchants extends Context.Service<
 
       const apply = Effect.fn("Merchants.apply")(function* (accountId: AccountId, name: string) {
         const id = MerchantId.make(SecureRandom.uuidV7Unsafe())
-        // The account's row is locked, so that applications of one account are counted one at a time.
+        // The account's row is locked, so that applications of one account are counted one at a time, and one that waited
+        // while the account was erased comes to nothing.
         const rows = yield* sql<{ readonly id: MerchantId }>`
-          with account as materialized (select id from accounts where id = ${accountId} for update),
-          allowed as (select (select count(*) from merchant_members where account_id = (select id from account))
-            < ${merchantsOfAccountMax}::int as yes),
+          with account as materialized (
+            select id from accounts where id = ${accountId} and erased_at is null for update),
+          allowed as (select (select count(*) from merchant_members where account_id = account.id)
+            < ${merchantsOfAccountMax}::int as yes from account),
           merchant as (insert into merchants (id, name) select ${id}::uuid, ${name}::text from allowed where yes
             returning id)
           insert into merchant_members (merchant_id, account_id) select id, ${accountId}::uuid from merchant
           returning merchant_id as id`
         if (rows.length === 0) {
+          const account = yield* sql`select 1 from accounts where id = ${accountId} and erased_at is null`
+          if (account.length === 0) return yield* Effect.fail(unauthenticated)
           return yield* Effect.fail(forbidden(`An account may belong to ${merchantsOfAccountMax} merchants at most.`))
         }
         const status: MerchantStatus = "pending"

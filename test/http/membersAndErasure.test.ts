@@ -1,5 +1,5 @@
 import { assert, layer } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
 import { SqlClient } from "effect/sql"
 import { assertBooksClosed, assertRefused, payElsewhere, placedOrder, putLine } from "./shopping.ts"
 import { adminToken, call, newCustomer, newMerchant, newProduct, order, testServer } from "./testServer.ts"
@@ -13,6 +13,12 @@ const add = (token: string, merchantId: string, email: string) =>
 const remove = (token: string, merchantId: string, accountId: string) =>
   call(`/v1/merchants/${merchantId}/members/${accountId}`, { method: "DELETE", token })
 const erase = (token: string) => call("/v1/me", { method: "DELETE", token })
+/** Until a request waits for a row that this transaction has locked, or is answered without waiting. */
+const waitsForUs = (request: Fiber.Fiber<unknown>) =>
+  Effect.flatMap(
+    SqlClient.SqlClient,
+    (sql) => sql`select 1 from pg_locks where transactionid = pg_current_xact_id()::xid and not granted`,
+  ).pipe(Effect.repeat({ until: (waiting) => waiting.length > 0 || request.pollUnsafe() !== undefined }))
 const emailsOf = (body: Readonly<Record<string, unknown>>) =>
   (body["data"] as ReadonlyArray<{ readonly email: string }>).map(({ email }) => email)
 
@@ -96,6 +102,26 @@ layer(testServer, { excludeTestServices: true })("a password", (it) => {
     }),
   )
 
+  it.effect("that is being changed signs nobody in, however the two meet", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const { email, id } = yield* newCustomer()
+      const another = yield* newCustomer()
+      // A change as far as its last step, with a sign-in of the old password between that and its commit.
+      const late = yield* sql.withTransaction(
+        Effect.gen(function* () {
+          yield* sql`update accounts set password_hash = (select password_hash from accounts where id = ${another.id})
+            where id = ${id}`
+          yield* sql`update sessions set revoked_at = now() where account_id = ${id} and revoked_at is null`
+          const fiber = yield* Effect.forkDetach(signIn(email, password))
+          yield* waitsForUs(fiber)
+          return fiber
+        }),
+      )
+      assertRefused(yield* Fiber.join(late), 401, "bad_credentials")
+    }),
+  )
+
   it.effect("is guessed here no faster than at the door", () =>
     Effect.gen(function* () {
       const { email, token } = yield* newCustomer()
@@ -144,6 +170,27 @@ layer(testServer, { excludeTestServices: true })("an erased account", (it) => {
       assert.strictEqual(sent.status, 201, sent.text)
       const again = yield* call("/v1/accounts", { json: { email, password, name: "Back" } })
       assert.strictEqual(again.status, 201, again.text)
+      yield* assertBooksClosed
+    }),
+  )
+
+  it.effect("comes to no merchant that it applied with at the same instant", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const { id, token } = yield* newCustomer()
+      // An erasure that has locked the account, as its first step does, and an application that waits for it.
+      const late = yield* sql.withTransaction(
+        Effect.gen(function* () {
+          yield* sql`select 1 from accounts where id = ${id} for update`
+          const fiber = yield* Effect.forkDetach(call("/v1/merchants", { token, json: { name: "Late" } }))
+          yield* waitsForUs(fiber)
+          yield* sql`update accounts set email = null, name = null, password_hash = null, erased_at = now()
+            where id = ${id}`
+          return fiber
+        }),
+      )
+      assertRefused(yield* Fiber.join(late), 401, "unauthenticated")
+      assert.deepStrictEqual(yield* sql`select 1 from merchant_members where account_id = ${id}`, [])
       yield* assertBooksClosed
     }),
   )
