@@ -9,8 +9,7 @@ import { tokenSecretLengthMinBytes } from "./accountBounds.ts"
 
 const fileName = "token-secret"
 
-const makeSecret = () =>
-  Buffer.from(SecureRandom.randomBytesUnsafe(tokenSecretLengthMinBytes)).toString("base64url")
+const makeSecret = () => Buffer.from(SecureRandom.randomBytesUnsafe(tokenSecretLengthMinBytes)).toString("base64url")
 
 export class TokenSecret extends Context.Service<TokenSecret, Redacted.Redacted<Uint8Array>>()(
   "hedonify/accounts/TokenSecret",

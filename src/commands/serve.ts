@@ -19,6 +19,7 @@ import { Readiness } from "../http/Readiness.ts"
 import { httpLayer } from "../http/server.ts"
 import { SingleOwner } from "../inventory/SingleOwner.ts"
 import { Merchants } from "../merchants/Merchants.ts"
+import { payments } from "../payments/layers.ts"
 import { CannotStart, cannotStart } from "../platform/CannotStart.ts"
 import { Configuration } from "../platform/Configuration.ts"
 import * as Database from "../platform/Database.ts"
@@ -82,6 +83,7 @@ const open = Layer.unwrap(Effect.map(seedWhenEmpty, (seeded) => Layer.provide(an
 const service = open.pipe(
   Layer.provide(readiness),
   Layer.provide([people, Products.layer, StockMovements.layer]),
+  Layer.provide(payments),
   Layer.provide(application),
   Layer.provide(migrated),
   Layer.provide(Database.layer),

@@ -45,8 +45,8 @@ export class PaymentGateway extends Context.Service<
     readonly isShut: Effect.Effect<boolean>
   }
 >()("hedonify/payments/PaymentGateway") {
-  /** Over HTTP; the URL may be known later than the layer is made. */
-  static readonly layer = (url: Effect.Effect<string>) =>
+  /** Over HTTP. */
+  static readonly layer = (url: string) =>
     Layer.effect(PaymentGateway, make(url)).pipe(
       Layer.provide(NodeHttpClient.layerUndiciOptions({ connections: bounds.providerConnectionsMax })),
       Layer.provide(CircuitBreaker.layerStoreMemory()),
@@ -81,7 +81,7 @@ const answerOf = Effect.fnUntraced(function* (response: HttpClientResponse.HttpC
   return { status: response.status, body: yield* response.text } satisfies Answer
 })
 
-const make = Effect.fnUntraced(function* (url: Effect.Effect<string>) {
+const make = Effect.fnUntraced(function* (url: string) {
   const client = yield* HttpClient.HttpClient
   const breaker = yield* CircuitBreaker.make({
     tripPolicy: CircuitBreaker.consecutive(bounds.callFailuresMax),
@@ -108,7 +108,7 @@ const make = Effect.fnUntraced(function* (url: Effect.Effect<string>) {
   const attempts = Schedule.exponential(bounds.attemptPauseMillis).pipe(Schedule.jittered)
 
   const call = (request: HttpClientRequest.HttpClientRequest): Effect.Effect<Answer, GatewayError> =>
-    Effect.flatMap(url, (base) => attempt(request.pipe(HttpClientRequest.prependUrl(base)))).pipe(
+    attempt(request.pipe(HttpClientRequest.prependUrl(url))).pipe(
       Effect.retry({ schedule: attempts, times: bounds.attemptsMax - 1 }),
       Effect.timeoutOrElse({
         duration: bounds.callMaxMillis,

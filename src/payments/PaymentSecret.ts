@@ -10,8 +10,7 @@ import { paymentSecretBytes } from "./paymentBounds.ts"
 
 const fileName = "payment-secret"
 
-const makeSecret = () =>
-  `whsec_${Buffer.from(SecureRandom.randomBytesUnsafe(paymentSecretBytes)).toString("base64")}`
+const makeSecret = () => `whsec_${Buffer.from(SecureRandom.randomBytesUnsafe(paymentSecretBytes)).toString("base64")}`
 
 export class PaymentSecret extends Context.Service<PaymentSecret, Redacted.Redacted>()(
   "hedonify/payments/PaymentSecret",

@@ -65,13 +65,11 @@ export class Payments extends Context.Service<
     readonly settle: (event: ChargeEvent) => Effect.Effect<void, CommandError>
   }
 >()("hedonify/payments/Payments") {
-  static readonly layer = (settings: { readonly orderDeadlineMillis: number }) =>
-    Layer.effect(Payments, make(settings))
+  static readonly layer = (settings: { readonly orderDeadlineMillis: number }) => Layer.effect(Payments, make(settings))
 }
 
 const methodOf = (payment: PaymentMethod): string => (payment._tag === "External" ? externalMethod : payment.method)
-const referenceOf = (payment: PaymentMethod): string | null =>
-  payment._tag === "External" ? payment.reference : null
+const referenceOf = (payment: PaymentMethod): string | null => (payment._tag === "External" ? payment.reference : null)
 
 const make = Effect.fnUntraced(function* (settings: { readonly orderDeadlineMillis: number }) {
   const inventory = yield* Inventory

@@ -30,8 +30,7 @@ export class Settling extends Context.Service<
     readonly giveBack: (payment: SagaPayment) => Effect.Effect<boolean, CommandError | GatewayError>
   }
 >()("hedonify/payments/Settling") {
-  static readonly layer = (settings: { readonly orderDeadlineMillis: number }) =>
-    Layer.effect(Settling, make(settings))
+  static readonly layer = (settings: { readonly orderDeadlineMillis: number }) => Layer.effect(Settling, make(settings))
 }
 
 const make = Effect.fnUntraced(function* (settings: { readonly orderDeadlineMillis: number }) {

@@ -114,7 +114,10 @@ const readPayments = (sql: PgClient.PgClient): PaymentReads["Service"] => {
         ),
       ),
     now: inTime(
-      Effect.map(sql<{ readonly now: string }>`select clock_timestamp()::text as now`, ([row]) => row?.now ?? "-infinity"),
+      Effect.map(
+        sql<{ readonly now: string }>`select clock_timestamp()::text as now`,
+        ([row]) => row?.now ?? "-infinity",
+      ),
     ),
   }
 }

@@ -59,7 +59,9 @@ export const makeLook = Effect.fnUntraced(function* ({ quietMillis }: Pick<Recon
     yield* Effect.annotateCurrentSpan({ paymentId: payment.paymentId, status: payment.status })
     const nowMillis = yield* Clock.currentTimeMillis
     yield* finish(payment).pipe(
-      Effect.map((isFinished) => (isFinished ? pauses.end(payment.paymentId) : pauses.add(payment.paymentId, nowMillis))),
+      Effect.map((isFinished) =>
+        isFinished ? pauses.end(payment.paymentId) : pauses.add(payment.paymentId, nowMillis),
+      ),
       Effect.catchCause((cause) => {
         if (Cause.hasInterruptsOnly(cause)) return Effect.interrupt
         // It was not asked, so it has not been looked at.

@@ -23,6 +23,7 @@ import { CartGroup } from "./carts.ts"
 import { MerchantsGroup } from "./merchants.ts"
 import { finishOpenApi } from "./openApiDocument.ts"
 import { OrdersGroup } from "./orders.ts"
+import { PaymentCallbacksGroup, PaymentsGroup } from "./payments.ts"
 import { ProductEditingGroup, ProductsGroup } from "./products.ts"
 import { ShipmentsGroup } from "./shipments.ts"
 import { SystemGroup } from "./system.ts"
@@ -55,6 +56,8 @@ export class Api extends HttpApi.make("hedonify")
     ProductEditingGroup,
     CartGroup,
     OrdersGroup,
+    PaymentsGroup,
+    PaymentCallbacksGroup,
     ShipmentsGroup,
     WaitingListsGroup,
     SystemGroup,
