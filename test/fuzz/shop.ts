@@ -1,5 +1,5 @@
 /**
- * The shop that each sequence of requests starts in: callers of its own, a few products, an order and something in a cart. Accounts are
+ * The shop that each sequence of requests starts in: callers of its own, a few products, orders on their way and something in a cart. Accounts are
  * copies of one whose password was hashed once, for hashing one for each sequence would take most of the run.
  */
 import { Effect } from "effect"
@@ -9,6 +9,7 @@ import { Sessions } from "../../src/accounts/Sessions.ts"
 import { AccountId } from "../../src/domain/ids.ts"
 import { Merchants } from "../../src/merchants/Merchants.ts"
 import { putLine } from "../http/shopping.ts"
+import { pay } from "../payments/paying.ts"
 import { newCustomer, newProduct, order } from "../http/testServer.ts"
 import { type Caller, type Role, World } from "./world.ts"
 
@@ -56,6 +57,12 @@ export const openShop = Effect.gen(function* () {
     const [, many] = world.known("product")
     const placed = yield* order(customer.token, "key-0", [[many, 1]])
     world.addId("order", placed.body["id"])
+    // One that is paid, to be shipped or refunded, and one whose payment waits for its callback.
+    for (const method of ["success", "late_success"]) {
+      const { body } = yield* order(customer.token, `key-${method}`, [[many, 1]])
+      world.addId("order", body["id"])
+      world.addId("payment", (yield* pay(customer.token, String(body["id"]), "key-0", method)).body["id"])
+    }
     yield* putLine(customer.token, String(many), 1)
     return world
   })
