@@ -18,13 +18,12 @@ import {
   type OfferRefusal,
   type OrderRefusal,
   outcomeUnknown,
-  type PaymentRefusal,
   type RefundRefusal,
   type ShipRefusal,
   type Unavailable,
 } from "../domain/refusals.ts"
 import type { CommandError } from "../inventory/shard/mailboxEntry.ts"
-import type { TooManyPayments } from "../payments/Payments.ts"
+import type { PayRefusal } from "../payments/Payments.ts"
 import type { Problem } from "./contract/problem.ts"
 import { etagOf } from "./entityTags.ts"
 import { isoTime } from "./isoTime.ts"
@@ -34,7 +33,6 @@ export type RequestRefusal =
   | { readonly code: "malformed"; readonly detail: string }
   | { readonly code: "idempotency_key_missing" }
   | { readonly code: "if_match_missing" }
-  /** Of a callback of the payment provider. */
   | { readonly code: "bad_signature" }
   | { readonly code: "method_not_allowed"; readonly allowed: ReadonlyArray<string> }
   | { readonly code: "too_large"; readonly sizeMaxBytes: number }
@@ -59,11 +57,10 @@ export type Refusal =
   | MovementRefusal
   | OfferRefusal
   | OrderRefusal
-  | PaymentRefusal
+  | PayRefusal
   | RefundRefusal
   | RequestRefusal
   | ShipRefusal
-  | TooManyPayments
   | Unavailable
 
 export type Failure = Refusal | CommandError | SqlError.SqlError | HttpServerError.HttpServerError

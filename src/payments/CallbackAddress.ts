@@ -2,7 +2,7 @@
  * Where the service hears the payment provider's callbacks: known once it listens. A provider in the same process waits
  * for it here; one elsewhere was told by its own settings.
  */
-import { Context, Deferred, Effect, Exit, Layer } from "effect"
+import { Context, Deferred, type Effect, Exit, Layer } from "effect"
 
 export const callbackPath = "/v1/payments/callback"
 

@@ -41,15 +41,15 @@ export interface PayOrder {
   readonly payment: PaymentMethod
 }
 
-/** An order that was tried to be paid too often. */
-export interface TooManyPayments {
-  readonly code: "too_many_payments"
-}
+export type PayRefusal =
+  | PaymentRefusal
+  /** The order was tried to be paid too often. */
+  | { readonly code: "too_many_payments" }
 
 export type Paid =
   /** `isReplayed`: the key was known, and this is its payment as it is now. `processing`: not known yet. */
   | { readonly _tag: "Paid"; readonly payment: Payment; readonly isReplayed: boolean }
-  | { readonly _tag: "Refused"; readonly refusal: PaymentRefusal | TooManyPayments }
+  | { readonly _tag: "Refused"; readonly refusal: PayRefusal }
 
 export class Payments extends Context.Service<
   Payments,

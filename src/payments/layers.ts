@@ -41,7 +41,7 @@ const simulated = ({ forgets, paces }: PaymentOptions) =>
         port: 0,
         folder: forgets === true ? null : path.join(dataDir, folderName),
         secret: yield* PaymentSecret,
-        callbackUrl: Effect.map(address.url, Option.some),
+        callbackUrl: Effect.asSome(address.url),
         ...(paces === undefined ? {} : { paces }),
       })
     }),

@@ -2,7 +2,7 @@
  * The bounds of paying: how long anybody waits for the payment provider, how often it is asked, and how much of it may
  * go on at once. The relations between them stand at the end of the file.
  */
-import { orderDeadlineMaxMillis, paymentExtensionMillis } from "../domain/bounds.ts"
+import { paymentExtensionMillis } from "../domain/bounds.ts"
 
 /** What one attempt at the provider may take; a second one still fits an order's deadline. */
 export const attemptMaxMillis = 2_000
@@ -29,8 +29,11 @@ export const paymentsOfOrderMax = 100
 
 /** How often the reconciler looks for payments that nobody finished. */
 export const reconcileIntervalMillis = 2_000
-/** How old a payment under way has to be before somebody else than its own request cares for it. */
-export const reconcileQuietMillis = callMaxMillis + orderDeadlineMaxMillis
+/**
+ * How old a payment under way has to be before somebody else than its own request cares for it: that has given up by
+ * then, or is writing down what it knows, and where the two meet, the payment's key makes them one.
+ */
+export const reconcileQuietMillis = callMaxMillis + 2_000
 /** Payments of one page of a look, and pages of one look; the next goes on where it ended. */
 export const reconcilePageSize = 100
 export const reconcilePagesMax = 10

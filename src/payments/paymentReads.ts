@@ -63,9 +63,14 @@ export class PaymentReads extends Context.Service<
   )
 }
 
-const paymentFrom = ({ amount, createdAt: _, currency, ...row }: Row): SagaPayment => ({
-  ...row,
-  amount: { amount, currency },
+const paymentFrom = ({ homeShard, isPayable, method, orderId, paymentId, status, ...row }: Row): SagaPayment => ({
+  paymentId,
+  orderId,
+  homeShard,
+  method,
+  amount: { amount: row.amount, currency: row.currency },
+  status,
+  isPayable,
 })
 
 const readPayments = (sql: PgClient.PgClient): PaymentReads["Service"] => {

@@ -30,7 +30,7 @@ const defaults: ReconcilerOptions = {
 export const reconciler = (options: ReconcilerOptions = defaults) =>
   Layer.effectDiscard(
     Effect.gen(function* () {
-      const look = yield* makeLook(options)
+      const { look } = yield* makeLook(options)
       yield* look.pipe(Effect.repeat(Schedule.spaced(options.intervalMillis)), Effect.forkScoped)
     }),
   )
@@ -90,7 +90,7 @@ export const makeLook = Effect.fnUntraced(function* ({ quietMillis }: Pick<Recon
     return end !== null
   })
 
-  return Effect.gen(function* () {
+  const look = Effect.gen(function* () {
     const shards = inventory.statuses().flatMap((status) => (status.lease === null ? [] : [status.shard]))
     if (shards.length === 0 || (yield* gateway.isShut)) return
     for (let pages = 0; pages < bounds.reconcilePagesMax; pages++) if (!(yield* page(shards))) return
@@ -101,6 +101,7 @@ export const makeLook = Effect.fnUntraced(function* ({ quietMillis }: Pick<Recon
         : Effect.logWarning("The open payments could not be looked at; the next look tries again", cause),
     ),
   )
+  return { look }
 })
 
 const isShut = (cause: Cause.Cause<CommandError | GatewayError>): boolean =>

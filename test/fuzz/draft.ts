@@ -38,11 +38,11 @@ export const draftOf = (step: Step, world: World): Draft => {
     const text = sent.get(tag)
     if (text !== undefined) sent.set(tag, world.settledTag(text, target()))
   }
-  const text =
+  const bodySent =
     body === undefined
       ? undefined
       : bodyText(body.type, world.settled(body.value, "", operation.kind), flaw?.on === "field" ? flaw.flaw : undefined)
-  const signature = world.signatureOf(sent.get("webhook-signature"), text ?? "")
+  const signature = world.signatureOf(sent.get("webhook-signature"), bodySent ?? "")
   for (const [name, value] of Object.entries(signature)) sent.set(name, value)
   if (flaw?.on === "parameter") {
     const flawed = operation.parameters[flaw.at % operation.parameters.length]
@@ -69,7 +69,7 @@ export const draftOf = (step: Step, world: World): Draft => {
         ...(body === undefined ? [] : [["content-type", body.type] as const]),
         ...headers,
       ],
-      ...(text === undefined ? {} : { body: Buffer.from(text, "utf8") }),
+      ...(bodySent === undefined ? {} : { body: Buffer.from(bodySent, "utf8") }),
     },
   }
 }

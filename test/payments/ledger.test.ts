@@ -75,7 +75,7 @@ layer(NodeServices.layer, { excludeTestServices: true })("the provider's ledger"
       yield* files.writeFileString(fileOf(folder), "nonsense\n")
       const error = yield* Effect.flip(
         Effect.provide(
-          Effect.flatMap(PaymentSimulator, ({ url }) => Effect.succeed(url)),
+          Effect.map(PaymentSimulator, ({ url }) => url),
           provider({ folder }),
         ),
       )

@@ -3,11 +3,11 @@
  * heard here, as a service would.
  */
 import { NodeServices } from "@effect/platform-node"
-import { Context, Effect, Layer, Option, Redacted } from "effect"
+import { Context, Effect, Layer, Redacted } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { createServer } from "node:http"
 import { PaymentId } from "../../src/domain/ids.ts"
-import { ChargeEvent } from "../../src/payments/charge.ts"
+import type { ChargeEvent } from "../../src/payments/charge.ts"
 import { PaymentGateway } from "../../src/payments/PaymentGateway.ts"
 import { isSigned } from "../../src/payments/signing.ts"
 import { PaymentSimulator } from "../../src/payments/simulator/server.ts"
@@ -73,7 +73,7 @@ const simulatorTelling = (options: Partial<SimulatorOptions>) =>
         port: 0,
         folder: null,
         secret,
-        callbackUrl: Effect.succeed(Option.some(url)),
+        callbackUrl: Effect.succeedSome(url),
         paces: quick,
         ...options,
       }),

@@ -23,7 +23,7 @@ export const SimulatedCharge = Schema.Struct({
   /** How often the money was taken and given back: once each at most, unless a caller asked under several keys. */
   charges: Schema.Int,
   refunds: Schema.Int,
-  settlesAtMillis: Schema.NullOr(Schema.Number),
+  settlesAtMillis: Schema.NullOr(Schema.Finite),
 })
 export type SimulatedCharge = typeof SimulatedCharge.Type
 

@@ -207,7 +207,7 @@ const make = Effect.fnUntraced(function* (paces: Paces) {
         return known === undefined ? Effect.succeed(unknown) : answer(known)
       }),
     ledger: Effect.suspend(() =>
-      Effect.as(ledger.kept, [...ledger.charges.values()].slice(-bounds.ledgerPageMax).reverse()),
+      Effect.as(ledger.kept, [...ledger.charges.values()].slice(-bounds.ledgerPageMax).toReversed()),
     ),
   })
 })

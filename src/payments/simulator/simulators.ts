@@ -1,7 +1,7 @@
 /**
  * The simulator put together: with what it remembers in a folder, or in memory alone.
  */
-import { Effect, Layer, type Option, type Redacted } from "effect"
+import { type Effect, Layer, type Option, type Redacted } from "effect"
 import { Callbacks } from "./Callbacks.ts"
 import { Ledger } from "./Ledger.ts"
 import { type Paces, Provider } from "./Provider.ts"
