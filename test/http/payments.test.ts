@@ -1,6 +1,8 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { SecureRandom } from "effect/crypto"
+import { SqlClient } from "effect/sql"
+import { paymentsOfOrderMax } from "../../src/payments/paymentBounds.ts"
 import {
   chargeOf,
   orderOf,
@@ -148,6 +150,21 @@ layer(testServer, { excludeTestServices: true })("paying an order", (it) => {
       const answer = yield* pay(token, id, "p", "success")
       assertRefused(answer, 409, "not_payable")
       assert.strictEqual(answer.body["orderStatus"], "cancelled")
+    }),
+  )
+
+  it.effect("is tried so many times and no more, and what was tried is told all the same", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const { id, token } = yield* reservedOrder
+      const first = paymentIn(yield* pay(token, id, "p", "declined"))
+      yield* sql`insert into payments (id, order_id, caller, key, fingerprint, method, amount, currency, status, decline_code,
+          created_at, settled_at)
+        select gen_random_uuid(), p.order_id, p.caller, 'more ' || n, p.fingerprint, p.method, p.amount, p.currency, p.status,
+          p.decline_code, p.created_at, p.settled_at
+        from payments p cross join generate_series(2, ${paymentsOfOrderMax}::int) n where p.id = ${first.id}`
+      assertRefused(yield* pay(token, id, "q", "success"), 409, "too_many_payments")
+      assert.deepStrictEqual(paymentIn(yield* pay(token, id, "p", "declined")), first)
     }),
   )
 

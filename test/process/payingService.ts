@@ -10,10 +10,10 @@ import { startCommand, startService, until } from "./serviceProcess.ts"
 const paymentSecret = "whsec_b25seS10aGVzZS10ZXN0cy1rbm93LXRoaXMtc2VjcmV0"
 
 /** The provider tells nobody by itself, so that what the service does not write down it has to find out. */
-export const startProvider = Effect.fnUntraced(function* (folder: string) {
+export const startProvider = Effect.fnUntraced(function* (folder: string, port = "0") {
   const { output, running } = yield* startCommand(
     folder,
-    ["payment-simulator", "--port", "0", "--data", `${folder}/provider`],
+    ["payment-simulator", "--port", port, "--data", `${folder}/provider`],
     { settings: { HEDONIFY_PAYMENT_SECRET: paymentSecret } },
   )
   const banner = /The payment simulator serves (http:\S+)/
