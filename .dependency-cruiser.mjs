@@ -17,6 +17,7 @@ const below = {
   merchants: ["domain", "platform", "inventory", "accounts", "catalogue"],
   events: ["domain", "platform", "accounts"],
   webhooks: ["domain", "platform", "accounts", "events"],
+  payments: ["domain", "platform", "inventory", "orders"],
   verification: ["domain", "platform"],
   demo: ["domain", "platform", "verification"],
   load: ["domain", "platform", "verification", "demo"],
@@ -31,6 +32,7 @@ const below = {
     "catalogue",
     "events",
     "webhooks",
+    "payments",
   ],
   commands: [
     "domain",
@@ -43,6 +45,7 @@ const below = {
     "catalogue",
     "events",
     "webhooks",
+    "payments",
     "verification",
     "http",
     "demo",

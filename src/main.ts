@@ -10,6 +10,7 @@ import packageJson from "../package.json" with { type: "json" }
 import { demoCommand } from "./commands/demo.ts"
 import { loadCommand } from "./commands/load.ts"
 import { migrateCommand } from "./commands/migrate.ts"
+import { paymentSimulatorCommand } from "./commands/paymentSimulator.ts"
 import { seedCommand } from "./commands/seed.ts"
 import { serveCommand } from "./commands/serve.ts"
 import { verifyCommand } from "./commands/verify.ts"
@@ -26,7 +27,15 @@ const teardown: Runtime.Teardown = (exit, onExit) => {
 
 Command.make("hedonify").pipe(
   Command.withDescription("Sells limited stock to a crowd and never sells a unit twice."),
-  Command.withSubcommands([serveCommand, migrateCommand, seedCommand, verifyCommand, demoCommand, loadCommand]),
+  Command.withSubcommands([
+    serveCommand,
+    migrateCommand,
+    seedCommand,
+    verifyCommand,
+    demoCommand,
+    loadCommand,
+    paymentSimulatorCommand,
+  ]),
   Command.run({ version: packageJson.version }),
   Effect.tapError((error) => (error instanceof CannotStart ? Console.error(error.message) : Effect.void)),
   Effect.provide(NodeServices.layer),

@@ -20,6 +20,7 @@ import { Readiness } from "../http/Readiness.ts"
 import { httpLayer } from "../http/server.ts"
 import { SingleOwner } from "../inventory/SingleOwner.ts"
 import { sellers } from "../merchants/sellers.ts"
+import { payments } from "../payments/layers.ts"
 import { CannotStart, cannotStart } from "../platform/CannotStart.ts"
 import { Configuration } from "../platform/Configuration.ts"
 import * as Database from "../platform/Database.ts"
@@ -85,6 +86,7 @@ const service = open.pipe(
   Layer.provide(readiness),
   Layer.provide(webhooks),
   Layer.provide([people, Products.layer, StockMovements.layer, Events.layer]),
+  Layer.provide(payments),
   Layer.provide(application),
   Layer.provide(migrated),
   Layer.provide(Database.layer),

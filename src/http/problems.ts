@@ -21,6 +21,7 @@ import type {
 } from "../domain/refusals.ts"
 import type { CursorRefusal, ViewerRefusal } from "../events/eventRefusals.ts"
 import type { CommandError } from "../inventory/shard/mailboxEntry.ts"
+import type { PayRefusal } from "../payments/Payments.ts"
 import type { WebhookRefusal } from "../webhooks/webhookRefusals.ts"
 import type { Problem } from "./contract/problem.ts"
 import { etagOf } from "./entityTags.ts"
@@ -31,6 +32,7 @@ export type RequestRefusal =
   | { readonly code: "malformed"; readonly detail: string }
   | { readonly code: "idempotency_key_missing" }
   | { readonly code: "if_match_missing" }
+  | { readonly code: "bad_signature" }
   | { readonly code: "method_not_allowed"; readonly allowed: ReadonlyArray<string> }
   | { readonly code: "too_large"; readonly sizeMaxBytes: number }
   /** `accepted`: where it is not application/json. */
@@ -55,6 +57,7 @@ export type Refusal =
   | MovementRefusal
   | OfferRefusal
   | OrderRefusal
+  | PayRefusal
   | RefundRefusal
   | RequestRefusal
   | ShipRefusal
@@ -104,6 +107,8 @@ export const sketchOf = (refusal: Refusal): Sketch => {
       })
     case "bad_credentials":
       return sketch(401, "Wrong e-mail or password", "There is no account with this e-mail address and password.")
+    case "bad_signature":
+      return sketch(401, "Signature does not fit", "This is not signed as the payment provider signs, or not lately.")
     case "forbidden":
       return sketch(403, "Not allowed", refusal.reason)
     case "not_found":
@@ -167,6 +172,20 @@ export const sketchOf = (refusal: Refusal): Sketch => {
         `The order is ${refusal.status}; a paid one of which nothing was shipped can be refunded.`,
         { extras: { orderStatus: refusal.status } },
       )
+    case "expired":
+      return sketch(409, "Order expired", "The order's time was over before it was paid; its units are for others now.")
+    case "already_paid":
+      return sketch(409, "Already paid", "The order is paid.")
+    case "payment_in_progress":
+      return sketch(409, "Payment in progress", "Another payment of this order is under way; nothing happened.", {
+        retryable: true,
+      })
+    case "not_payable":
+      return sketch(409, "Not payable", `The order is ${refusal.status}; only a reserved one is paid.`, {
+        extras: { orderStatus: refusal.status },
+      })
+    case "too_many_payments":
+      return sketch(409, "Too many payments", "This order was tried to be paid too often. Place another one.")
     case "not_shippable":
       return sketch(409, "Not shippable", `The order is ${refusal.status}; only what is paid is shipped.`, {
         extras: { orderStatus: refusal.status },

@@ -9,6 +9,7 @@ import { HttpIncomingMessage, HttpMiddleware, HttpRouter, HttpServer } from "eff
 import { HttpApiBuilder, HttpApiSwagger } from "effect/http-api"
 import { createServer, type Server } from "node:http"
 import { bodySizeMaxBytes } from "../domain/bounds.ts"
+import { CallbackAddress } from "../payments/CallbackAddress.ts"
 import { cannotStart } from "../platform/CannotStart.ts"
 import { Configuration } from "../platform/Configuration.ts"
 import { authorizationLayer } from "./authorizationLayer.ts"
@@ -20,6 +21,7 @@ import { cartHandlers } from "./handlers/carts.ts"
 import { eventsHandlers } from "./handlers/events.ts"
 import { merchantsHandlers } from "./handlers/merchants.ts"
 import { ordersHandlers } from "./handlers/orders.ts"
+import { paymentCallbacksHandlers, paymentsHandlers } from "./handlers/payments.ts"
 import { productEditingHandlers } from "./handlers/productEditing.ts"
 import { productsHandlers } from "./handlers/products.ts"
 import { shipmentsHandlers } from "./handlers/shipments.ts"
@@ -45,6 +47,8 @@ const handlers = Layer.mergeAll(
   productEditingHandlers,
   cartHandlers,
   ordersHandlers,
+  paymentsHandlers,
+  paymentCallbacksHandlers,
   shipmentsHandlers,
   waitingListsHandlers,
   eventsHandlers,
@@ -118,6 +122,8 @@ const serve = Effect.gen(function* () {
   yield* httpServer
     .serve(router.pipe(withRequestId(readiness), withCors(configuration), withTrustedProxies(configuration)))
     .pipe(Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(bodySizeMaxBytes)))
+  const callbacks = yield* CallbackAddress
+  callbacks.listensAt(HttpServer.formatAddress(httpServer.address))
   // The last to be added runs first: while it waits, requests are still answered.
   yield* Effect.addFinalizer(() => Effect.andThen(readiness.beginDrain, drained))
   return httpServer

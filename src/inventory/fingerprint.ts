@@ -31,3 +31,7 @@ export const importFingerprint = (format: string, merchantId: string | null, bod
 
 export const movementFingerprint = (productId: string, kind: string, quantity: number, reason: string | null): string =>
   fingerprintOf(["stock-movement", productId, kind, quantity, reason])
+
+/** `reference` is a channel's own name for a payment that it took elsewhere. */
+export const paymentFingerprint = (orderId: string, method: string, reference: string | null): string =>
+  fingerprintOf(["payment", orderId, method, reference])

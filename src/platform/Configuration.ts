@@ -81,6 +81,8 @@ const readAll = Effect.gen(function* () {
     adminEmail: yield* withoutFallback(settings.adminEmail),
     adminPassword: yield* withoutFallback(settings.adminPassword),
     tokenSecret: yield* withoutFallback(settings.tokenSecret),
+    paymentUrl: yield* withoutFallback(settings.paymentUrl),
+    paymentSecret: yield* withoutFallback(settings.paymentSecret),
     demo: Option.getOrElse(demo, () => !production),
     production,
     shards: yield* withFallback(settings.shards),
@@ -110,15 +112,18 @@ const readAll = Effect.gen(function* () {
 
 /** What no single setting can say. */
 const refuseContradictions = (values: ConfigurationValues): Effect.Effect<void, CannotStart> => {
-  const { adminEmail, adminPassword, tokenSecret, batchSizeMax, mailboxSize, production } = values
+  const { adminEmail, adminPassword, tokenSecret, batchSizeMax, mailboxSize, paymentSecret, paymentUrl, production } =
+    values
   const sentence =
     Option.isSome(adminEmail) !== Option.isSome(adminPassword)
       ? "HEDONIFY_ADMIN_EMAIL and HEDONIFY_ADMIN_PASSWORD go together: set both or neither."
       : production && Option.isNone(tokenSecret)
         ? `HEDONIFY_TOKEN_SECRET is required in production; allowed is ${settings.tokenSecret.codec.allowed}.`
-        : batchSizeMax > mailboxSize
-          ? `HEDONIFY_BATCH_SIZE_MAX is ${batchSizeMax}; allowed is at most HEDONIFY_MAILBOX_SIZE, which is ${mailboxSize}.`
-          : undefined
+        : production && Option.isSome(paymentUrl) && Option.isNone(paymentSecret)
+          ? `HEDONIFY_PAYMENT_SECRET is required in production; allowed is ${settings.paymentSecret.codec.allowed}.`
+          : batchSizeMax > mailboxSize
+            ? `HEDONIFY_BATCH_SIZE_MAX is ${batchSizeMax}; allowed is at most HEDONIFY_MAILBOX_SIZE, which is ${mailboxSize}.`
+            : undefined
   return sentence === undefined ? Effect.void : Effect.fail(cannotStart(sentence))
 }
 

@@ -102,6 +102,18 @@ export const settings = {
     codec: secret(`at least ${tokenSecretLengthMin} characters`, new RegExp(`^\\S{${tokenSecretLengthMin},}$`, "u")),
     isSecret: true,
   }),
+  paymentUrl: optional({
+    name: "HEDONIFY_PAYMENT_URL",
+    about: "The payment provider. Without it payments are simulated in this process, and no money moves.",
+    codec: text("a URL like http://127.0.0.1:8090", /^https?:\/\/[^\s?#]+$/),
+  }),
+  paymentSecret: optional({
+    name: "HEDONIFY_PAYMENT_SECRET",
+    about:
+      "What the payment provider signs its callbacks with. Made and kept under the data folder when unset; required in production with HEDONIFY_PAYMENT_URL.",
+    codec: secret("whsec_ and 24 to 64 bytes in base64", /^whsec_[A-Za-z0-9+/]{32,86}={0,2}$/),
+    isSecret: true,
+  }),
   demo: optional({
     name: "HEDONIFY_DEMO",
     about: "Demo products and accounts in an empty database: on, unless NODE_ENV is production.",

@@ -38,6 +38,12 @@ export const draftOf = (step: Step, world: World): Draft => {
     const text = sent.get(tag)
     if (text !== undefined) sent.set(tag, world.settledTag(text, target()))
   }
+  const bodySent =
+    body === undefined
+      ? undefined
+      : bodyText(body.type, world.settled(body.value, "", operation.kind), flaw?.on === "field" ? flaw.flaw : undefined)
+  const signature = world.signatureOf(sent.get("webhook-signature"), bodySent ?? "")
+  for (const [name, value] of Object.entries(signature)) sent.set(name, value)
   if (flaw?.on === "parameter") {
     const flawed = operation.parameters[flaw.at % operation.parameters.length]
     if (flawed !== undefined && flaw.text !== undefined) sent.set(flawed.name, flaw.text)
@@ -52,10 +58,6 @@ export const draftOf = (step: Step, world: World): Draft => {
     .filter((parameter) => parameter.in === "header" && sent.has(parameter.name))
     .map(({ name }) => [name, sent.get(name) ?? ""] as const)
   const token = operation.needsToken ? world.tokenOf(role) : undefined
-  const text =
-    body === undefined
-      ? undefined
-      : bodyText(body.type, world.settled(body.value, "", operation.kind), flaw?.on === "field" ? flaw.flaw : undefined)
   return {
     sent,
     request: {
@@ -67,7 +69,7 @@ export const draftOf = (step: Step, world: World): Draft => {
         ...(body === undefined ? [] : [["content-type", body.type] as const]),
         ...headers,
       ],
-      ...(text === undefined ? {} : { body: Buffer.from(text, "utf8") }),
+      ...(bodySent === undefined ? {} : { body: Buffer.from(bodySent, "utf8") }),
     },
   }
 }

@@ -4,7 +4,7 @@
  */
 import { Effect } from "effect"
 import * as fc from "fast-check"
-import { adminPassword, call, TestServer, tokenSecret } from "../http/testServer.ts"
+import { adminPassword, call, paymentSecret, TestServer, tokenSecret } from "../http/testServer.ts"
 import { Client } from "./client.ts"
 import { readContract } from "./contract.ts"
 import { Coverage } from "./coverage.ts"
@@ -49,7 +49,7 @@ const reportOf = ({ answer, exchanges, sentences, step, world }: Fault): string 
 export const fuzz = Effect.fnUntraced(function* ({ path, requests, seed }: FuzzOptions) {
   const contract = readContract(JSON.parse((yield* call("/openapi.json")).text))
   const coverage = new Coverage(contract)
-  const judge = makeJudge(contract, [tokenSecret, adminPassword])
+  const judge = makeJudge(contract, [tokenSecret, adminPassword, paymentSecret])
   const client = yield* Effect.acquireRelease(
     Effect.map(TestServer, (address) => new Client(address)),
     (opened) => Effect.sync(() => opened.close()),

@@ -1,7 +1,7 @@
 /**
- * The shop that each sequence of requests starts in: callers of its own, a few products, an order, something in a cart
- * and a webhook. Accounts are copies of one whose password was hashed once, for hashing one for each sequence would take
- * most of the run.
+ * The shop that each sequence of requests starts in: callers of its own, a few products, orders on their way, something in
+ * a cart and a webhook. Accounts are copies of one whose password was hashed once, for hashing one for each sequence would
+ * take most of the run.
  */
 import { Effect } from "effect"
 import { SecureRandom } from "effect/crypto"
@@ -12,6 +12,7 @@ import { Merchants } from "../../src/merchants/Merchants.ts"
 import { Relay } from "../../src/webhooks/Relay.ts"
 import { putLine } from "../http/shopping.ts"
 import { call, newCustomer, newProduct, order } from "../http/testServer.ts"
+import { pay } from "../payments/paying.ts"
 import { type Caller, type Role, World } from "./world.ts"
 
 const price = { amount: 100, currency: "EUR" }
@@ -61,6 +62,12 @@ export const openShop = Effect.gen(function* () {
     const [, many] = world.known("product")
     const placed = yield* order(customer.token, "key-0", [[many, 1]])
     world.addId("order", placed.body["id"])
+    // One that is paid, to be shipped or refunded, and one whose payment waits for its callback.
+    for (const method of ["success", "late_success"]) {
+      const { body } = yield* order(customer.token, `key-${method}`, [[many, 1]])
+      world.addId("order", body["id"])
+      world.addId("payment", (yield* pay(customer.token, String(body["id"]), "key-0", method)).body["id"])
+    }
     yield* putLine(customer.token, String(many), 1)
     // Nobody delivers here; what waits for its receiver is there to be listed and replayed.
     const relay = yield* Relay

@@ -3,8 +3,12 @@
  * answers. Must stay true: which of them a request uses is decided by the generated value that it stands in for, so the
  * same sequence in a fresh world sends the same requests but for the ids.
  */
+import { Redacted } from "effect"
+import { SecureRandom } from "effect/crypto"
 import { createHash } from "node:crypto"
 import type { AccountId } from "../../src/domain/ids.ts"
+import { signedHeaders } from "../../src/payments/signing.ts"
+import { paymentSecret } from "../http/testServer.ts"
 import type { Operation } from "./contract.ts"
 
 export type Role = "anyone" | "customer" | "otherCustomer" | "merchant" | "admin"
@@ -33,6 +37,17 @@ const times = [
   "0000-01-01T00:00:00+23:59",
   "9999-12-31T23:59:59Z",
   "9999-12-31T23:59:59-23:59",
+]
+
+/** Ways to pay that the provider knows, of those that keep nobody waiting. */
+const paymentMethods = [
+  "success",
+  "declined",
+  "delayed",
+  "delayed_declined",
+  "duplicate_callbacks",
+  "callbacks_out_of_order",
+  "late_success",
 ]
 
 /** A whole number that a text always gives. */
@@ -136,6 +151,8 @@ export class World {
         return number % 5 === 0 ? text : "EUR"
       case "url":
         return number % 4 === 0 ? text : "https://hooks.example/hook"
+      case "method":
+        return number % 5 === 0 ? text : (pick(paymentMethods, number >>> 2) ?? text)
       case "salestartsat":
         return number % 2 === 0 ? (times[0] ?? text) : (pick(times, number >>> 1) ?? text)
       default:
@@ -149,5 +166,11 @@ export class World {
     const etag = this.#etags.get(path) ?? '"1.2.3"'
     const version = /\d+/.exec(etag)?.[0] ?? "1"
     return pick([etag, etag, etag, `W/${etag}`, `"${version}"`, `"0", ${etag}`, "*", '"7.7.7"', text], number) ?? text
+  }
+
+  /** For a request that needs one, mostly the payment provider's own signature of this body, made just now. */
+  signatureOf(text: string | undefined, body: string): Readonly<Record<string, string>> {
+    if (text === undefined || numberOf(text) % 6 === 0) return {}
+    return signedHeaders(Redacted.make(paymentSecret), `msg_${SecureRandom.uuidV7Unsafe()}`, Date.now(), body)
   }
 }

@@ -19,6 +19,7 @@ import { httpLayer } from "../../src/http/server.ts"
 import { Merchants } from "../../src/merchants/Merchants.ts"
 import { sellers } from "../../src/merchants/sellers.ts"
 import { Orders } from "../../src/orders/Orders.ts"
+import { type PaymentOptions, simulatedPayments } from "../../src/payments/layers.ts"
 import { Configuration } from "../../src/platform/Configuration.ts"
 import { testWebhooks } from "../webhooks/testWebhooks.ts"
 import { testDatabase } from "../platform/testDatabase.ts"
@@ -27,12 +28,21 @@ import { redisSettings } from "../platform/testRedis.ts"
 export const adminEmail = "admin@example.com"
 export const adminPassword = "correct horse battery"
 export const tokenSecret = "a-secret-that-only-these-tests-know-0123456789"
+/** What the payment provider signs with. */
+export const paymentSecret = "whsec_b25seS10aGVzZS10ZXN0cy1rbm93LXRoaXMtc2VjcmV0"
+
+/** A provider that is quicker than a real one, and forgets with the test. */
+const quickProvider: PaymentOptions = {
+  forgets: true,
+  paces: { soonMillis: 50, lateMillis: 600_000, silenceMillis: 5_000 },
+}
 
 const environment = {
   HEDONIFY_PORT: "0",
   HEDONIFY_ADMIN_EMAIL: adminEmail,
   HEDONIFY_ADMIN_PASSWORD: adminPassword,
   HEDONIFY_TOKEN_SECRET: tokenSecret,
+  HEDONIFY_PAYMENT_SECRET: paymentSecret,
 }
 
 const services = Layer.mergeAll(Accounts.layer, sellers, Products.layer, StockMovements.layer, testWebhooks).pipe(
@@ -60,7 +70,8 @@ const configurationOf = (settings: Readonly<Record<string, string>>) =>
   Layer.unwrap(Effect.map(redisSettings, (redis) => Configuration.layerOf({ ...environment, ...redis, ...settings })))
 
 /** A server with these settings beside those of every test. */
-export const testServerWith = (settings: Readonly<Record<string, string>>) => serverOver(settings, httpLayer)
+export const testServerWith = (settings: Readonly<Record<string, string>>, payments: PaymentOptions = {}) =>
+  serverOver(settings, httpLayer, payments)
 
 /** A server whose orders are placed by this double. */
 export const testServerPlacing = (place: Orders["Service"]["place"]) =>
@@ -76,10 +87,15 @@ export const testServerPlacing = (place: Orders["Service"]["place"]) =>
     ),
   )
 
-const serverOver = <E, R>(settings: Readonly<Record<string, string>>, http: Layer.Layer<HttpServer.HttpServer, E, R>) =>
+const serverOver = <E, R>(
+  settings: Readonly<Record<string, string>>,
+  http: Layer.Layer<HttpServer.HttpServer, E, R>,
+  payments: PaymentOptions = {},
+) =>
   Layer.mergeAll(address, firstAdminLayer).pipe(
     Layer.provideMerge(http),
     Layer.provideMerge(services),
+    Layer.provideMerge(simulatedPayments({ ...quickProvider, ...payments })),
     Layer.provideMerge(application),
     Layer.provideMerge(testDatabase),
     Layer.provideMerge(Layer.mergeAll(configurationOf(settings), NodeServices.layer)),

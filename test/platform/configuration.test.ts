@@ -20,6 +20,7 @@ describe("the settings", () => {
       assert.strictEqual(values.orderDeadlineMillis, bounds.orderDeadlineDefaultMillis)
       assert.isTrue(values.demo)
       assert.isTrue(Option.isNone(values.databaseUrl))
+      assert.isTrue(Option.isNone(values.paymentUrl))
     }),
   )
 
@@ -59,6 +60,18 @@ describe("the settings", () => {
         yield* refusalOf({ NODE_ENV: "production" }),
         "HEDONIFY_TOKEN_SECRET is required in production; allowed is at least 32 characters.",
       )
+      const abroad = {
+        NODE_ENV: "production",
+        HEDONIFY_TOKEN_SECRET: secret,
+        HEDONIFY_PAYMENT_URL: "https://pay.example",
+      }
+      assert.strictEqual(
+        yield* refusalOf(abroad),
+        "HEDONIFY_PAYMENT_SECRET is required in production; allowed is whsec_ and 24 to 64 bytes in base64.",
+      )
+      const signed = `whsec_${Buffer.alloc(24).toString("base64")}`
+      const { paymentSecret } = yield* readConfiguration({ ...abroad, HEDONIFY_PAYMENT_SECRET: signed })
+      assert.deepStrictEqual(Option.map(paymentSecret, Redacted.value), Option.some(signed))
     }),
   )
 })
@@ -73,6 +86,10 @@ describe("a setting that does not fit stops the start with one sentence", () => 
     [
       { HEDONIFY_LINGER: "20 parsecs" },
       'HEDONIFY_LINGER is "20 parsecs"; allowed is a duration like "500 millis", "5 seconds" or "15 minutes", from 0 to 1s.',
+    ],
+    [
+      { HEDONIFY_PAYMENT_URL: "pay.example" },
+      'HEDONIFY_PAYMENT_URL is "pay.example"; allowed is a URL like http://127.0.0.1:8090.',
     ],
     [{ HEDONIFY_CLUSTER: "on" }, 'HEDONIFY_CLUSTER is "on"; allowed is off (one process serves a database).'],
     [
@@ -98,7 +115,13 @@ describe("a setting that does not fit stops the start with one sentence", () => 
 
   it.effect("and a secret is never shown", () =>
     Effect.gen(function* () {
-      for (const name of ["DATABASE_URL", "REDIS_URL", "HEDONIFY_TOKEN_SECRET", "HEDONIFY_ADMIN_PASSWORD"]) {
+      for (const name of [
+        "DATABASE_URL",
+        "REDIS_URL",
+        "HEDONIFY_TOKEN_SECRET",
+        "HEDONIFY_ADMIN_PASSWORD",
+        "HEDONIFY_PAYMENT_SECRET",
+      ]) {
         const message = yield* refusalOf({ [name]: "hush hu" })
         assert.include(message, `${name} has a value that does not fit; allowed is `)
         assert.notInclude(message, "hush")

@@ -24,6 +24,7 @@ import { EventsGroup } from "./events.ts"
 import { MerchantsGroup } from "./merchants.ts"
 import { finishOpenApi } from "./openApiDocument.ts"
 import { OrdersGroup } from "./orders.ts"
+import { PaymentCallbacksGroup, PaymentsGroup } from "./payments.ts"
 import { ProductEditingGroup, ProductsGroup } from "./products.ts"
 import { ShipmentsGroup } from "./shipments.ts"
 import { SystemGroup } from "./system.ts"
@@ -57,6 +58,8 @@ export class Api extends HttpApi.make("hedonify")
     ProductEditingGroup,
     CartGroup,
     OrdersGroup,
+    PaymentsGroup,
+    PaymentCallbacksGroup,
     ShipmentsGroup,
     WaitingListsGroup,
     EventsGroup,

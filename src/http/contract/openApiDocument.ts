@@ -61,8 +61,9 @@ const answer = (response: Json, status: string): Json => ({
   },
 })
 
-/** Leaving it out is answered with 428, which needs it to be optional where the request is decoded. */
-const isRequired = (parameter: Json): boolean => parameter["name"] === "if-match"
+/** Leaving one out has an answer of its own, which needs it to be optional where the request is decoded. */
+const requiredHeaders = new Set<unknown>(["if-match", "webhook-id", "webhook-timestamp", "webhook-signature"])
+const isRequired = (parameter: Json): boolean => requiredHeaders.has(parameter["name"])
 
 const parameters = (declared: unknown): ReadonlyArray<Json> => [
   ...(Array.isArray(declared) ? declared : [])
