@@ -6,7 +6,7 @@ import { Context, Effect, Layer } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { SqlClient, type SqlError } from "effect/sql"
 import { notFound, type NotFound } from "../accounts/accountRefusals.ts"
-import type { Principal } from "../accounts/principal.ts"
+import type { Caller } from "../accounts/principal.ts"
 import type { EventViewer } from "../events/event.ts"
 import { Events } from "../events/Events.ts"
 import { mayKeepFor } from "../events/viewer.ts"
@@ -47,20 +47,20 @@ export class Webhooks extends Context.Service<
       owner: EventViewer,
       page: { readonly after: WebhookId | null; readonly limit: number },
     ) => Effect.Effect<Page<Webhook>, SqlError.SqlError>
-    readonly get: (principal: Principal, id: WebhookId) => Effect.Effect<Webhook, Failed>
+    readonly get: (caller: Caller, id: WebhookId) => Effect.Effect<Webhook, Failed>
     readonly change: (
-      principal: Principal,
+      caller: Caller,
       id: WebhookId,
       change: WantedChange,
     ) => Effect.Effect<WithSecret, WebhookRefusal | Failed>
-    readonly remove: (principal: Principal, id: WebhookId) => Effect.Effect<void, Failed>
+    readonly remove: (caller: Caller, id: WebhookId) => Effect.Effect<void, Failed>
     /** Newest first. */
     readonly deliveries: (
-      principal: Principal,
+      caller: Caller,
       id: WebhookId,
       page: { readonly state: DeliveryState | null; readonly after: DeliveryId | null; readonly limit: number },
     ) => Effect.Effect<Page<Delivery>, Failed>
-    readonly replay: (principal: Principal, id: WebhookId, deliveryId: DeliveryId) => Effect.Effect<Delivery, Failed>
+    readonly replay: (caller: Caller, id: WebhookId, deliveryId: DeliveryId) => Effect.Effect<Delivery, Failed>
   }
 >()("hedonify/webhooks/Webhooks") {
   static readonly layer = Layer.effect(
@@ -76,9 +76,9 @@ const make = Effect.gen(function* () {
 
   const judge = (url: string) => Effect.mapError(sender.judge(url), ({ message }) => targetRefused(message))
 
-  const get = Effect.fn("Webhooks.get")(function* (principal: Principal, id: WebhookId) {
+  const get = Effect.fn("Webhooks.get")(function* (caller: Caller, id: WebhookId) {
     const webhook = yield* statements.webhookById(sql, id)
-    return webhook !== null && mayKeepFor(principal, webhook.merchantId) ? webhook : yield* Effect.fail(notFound)
+    return webhook !== null && mayKeepFor(caller, webhook.merchantId) ? webhook : yield* Effect.fail(notFound)
   })
 
   const create = Effect.fn("Webhooks.create")(function* (owner: EventViewer, wanted: WantedWebhook) {
@@ -106,8 +106,8 @@ const make = Effect.gen(function* () {
     return pageOf(rows, page.limit)
   })
 
-  const change = Effect.fn("Webhooks.change")(function* (principal: Principal, id: WebhookId, wanted: WantedChange) {
-    yield* get(principal, id)
+  const change = Effect.fn("Webhooks.change")(function* (caller: Caller, id: WebhookId, wanted: WantedChange) {
+    yield* get(caller, id)
     const { rotateSecret, ...fields } = wanted
     if (fields.url !== undefined) yield* judge(fields.url)
     const secret = rotateSecret ? makeSecret() : null
@@ -115,17 +115,17 @@ const make = Effect.gen(function* () {
     return webhook === undefined ? yield* Effect.fail(notFound) : { webhook, secret }
   })
 
-  const remove = Effect.fn("Webhooks.remove")(function* (principal: Principal, id: WebhookId) {
-    yield* get(principal, id)
+  const remove = Effect.fn("Webhooks.remove")(function* (caller: Caller, id: WebhookId) {
+    yield* get(caller, id)
     yield* statements.deleteWebhook(sql, id)
   })
 
   const deliveries = Effect.fn("Webhooks.deliveries")(function* (
-    principal: Principal,
+    caller: Caller,
     id: WebhookId,
     page: { readonly state: DeliveryState | null; readonly after: DeliveryId | null; readonly limit: number },
   ) {
-    yield* get(principal, id)
+    yield* get(caller, id)
     const rows = yield* statements.listDeliveries(sql, id, {
       state: page.state,
       before: page.after ?? behindEveryId,
@@ -134,8 +134,8 @@ const make = Effect.gen(function* () {
     return pageOf(rows, page.limit)
   })
 
-  const replay = Effect.fn("Webhooks.replay")(function* (principal: Principal, id: WebhookId, deliveryId: DeliveryId) {
-    yield* get(principal, id)
+  const replay = Effect.fn("Webhooks.replay")(function* (caller: Caller, id: WebhookId, deliveryId: DeliveryId) {
+    yield* get(caller, id)
     const [delivery] = yield* statements.replayDelivery(sql, id, deliveryId)
     return delivery ?? (yield* Effect.fail(notFound))
   })

@@ -60,6 +60,37 @@ layer(testServer, { excludeTestServices: true })("channels", (it) => {
     }),
   )
 
+  it.effect("a channel says that it was paid elsewhere, once, and follows its merchant's events", () =>
+    Effect.gen(function* () {
+      const merchant = yield* newMerchant()
+      const lamp = yield* newProduct(merchant, { stock: 5 })
+      const { token } = yield* newKey(merchant)
+      const { id } = placedOrder(yield* orderFor(token, "one", lamp, 1, "jane"))
+      const pay = (key: string, json: unknown) =>
+        call(`/v1/orders/${id}/payments`, { token, json, headers: { "idempotency-key": key } })
+      assertRefused(yield* pay("till", { method: "external" }), 422, "invalid")
+      const paid = yield* pay("till", { method: "external", reference: "receipt 7" })
+      assert.strictEqual(paid.status, 201, paid.text)
+      assert.deepInclude(paid.body, { status: "succeeded", method: "external", reference: "receipt 7" })
+      assert.isTrue(isReplayed(yield* pay("till", { method: "external", reference: "receipt 7" })))
+      assertRefused(yield* pay("again", { method: "external", reference: "receipt 8" }), 409, "already_paid")
+      assert.strictEqual((yield* call(`/v1/orders/${id}`, { token })).body["status"], "paid")
+      const events = yield* call("/v1/events?limit=100", { token })
+      assert.strictEqual(events.status, 200, events.text)
+      const types = listOf(events.body).map((event) => event["type"])
+      for (const type of ["order.reserved", "payment.succeeded", "order.paid"]) assert.include(types, type)
+      const webhook = yield* call("/v1/webhooks", { token, json: { url: "https://hooks.example/hook" } })
+      assert.strictEqual(webhook.status, 201, webhook.text)
+      const stranger = yield* newKey(yield* newMerchant())
+      assertRefused(
+        yield* call(`/v1/webhooks/${String(webhook.body["id"])}`, { token: stranger.token }),
+        404,
+        "not_found",
+      )
+      assert.deepStrictEqual(listOf((yield* call("/v1/events", { token: stranger.token })).body), [])
+    }),
+  )
+
   it.effect("a channel must say for whom it orders, an account may not", () =>
     Effect.gen(function* () {
       const merchant = yield* newMerchant()

@@ -6,7 +6,7 @@ import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { MerchantId } from "../../domain/ids.ts"
 import { eventTypes } from "../../events/event.ts"
 import { cursorLengthMax } from "../../events/eventBounds.ts"
-import { Authorization } from "./authorization.ts"
+import { CallerAuthorization } from "./authorization.ts"
 import { limitParameter } from "./paging.ts"
 import { problems } from "./problem.ts"
 import { lineOfText, Timestamp } from "./text.ts"
@@ -50,5 +50,5 @@ export class EventsGroup extends HttpApiGroup.make("events")
       error: problems({ 403: ["forbidden"], 410: ["cursor_expired"], 422: ["invalid"] }),
     }).annotateMerge(OpenApi.annotations({ summary: "What happened (merchant)", description })),
   )
-  .middleware(Authorization)
+  .middleware(CallerAuthorization)
   .annotateMerge(OpenApi.annotations({ title: "Events", description: "What happened, for programs." })) {}

@@ -7,7 +7,7 @@ import { paymentMethodLengthMax, paymentReferenceLengthMax } from "../../domain/
 import { OrderId, PaymentId } from "../../domain/ids.ts"
 import { callbackPath } from "../../payments/CallbackAddress.ts"
 import { ChargeEvent } from "../../payments/charge.ts"
-import { Authorization } from "./authorization.ts"
+import { CallerAuthorization } from "./authorization.ts"
 import { PaymentView } from "./orders.ts"
 import { limitParameter, page } from "./paging.ts"
 import { bodyProblems, problems } from "./problem.ts"
@@ -57,7 +57,7 @@ export class PaymentsGroup extends HttpApiGroup.make("payments")
       error: problems({ 404: ["not_found"], 422: ["invalid"] }),
     }).annotateMerge(OpenApi.annotations({ summary: "Payments of an order, the earliest first; for whoever pays" })),
   )
-  .middleware(Authorization)
+  .middleware(CallerAuthorization)
   .annotateMerge(OpenApi.annotations({ title: "Payments" })) {}
 
 /** Left out, it is a signature that does not fit. */

@@ -16,7 +16,7 @@ import {
   webhookTypesMax,
   webhookUrlLengthMax,
 } from "../../webhooks/webhookBounds.ts"
-import { Authorization } from "./authorization.ts"
+import { CallerAuthorization } from "./authorization.ts"
 import { limitParameter } from "./paging.ts"
 import { bodyProblems, problems } from "./problem.ts"
 import { lineOfText, prose, Timestamp } from "./text.ts"
@@ -171,5 +171,5 @@ export class WebhooksGroup extends HttpApiGroup.make("webhooks")
       }),
     ),
   )
-  .middleware(Authorization)
+  .middleware(CallerAuthorization)
   .annotateMerge(OpenApi.annotations({ title: "Webhooks", description: "What happened, told to other programs." })) {}

@@ -9,7 +9,7 @@ import type { Event } from "../../events/event.ts"
 import { Events } from "../../events/Events.ts"
 import { viewerOf } from "../../events/viewer.ts"
 import { Api } from "../contract/Api.ts"
-import { CurrentPrincipal } from "../contract/authorization.ts"
+import { CurrentCaller } from "../contract/authorization.ts"
 import type { EventView } from "../contract/events.ts"
 import { isoTime } from "../isoTime.ts"
 import { answeringInTime } from "../respond.ts"
@@ -32,8 +32,8 @@ export const eventsHandlers = HttpApiBuilder.group(
       readonly limit?: number
       readonly merchantId?: MerchantId
     }) {
-      const principal = yield* CurrentPrincipal
-      const viewer = yield* viewerOf(principal, query.merchantId)
+      const caller = yield* CurrentCaller
+      const viewer = yield* viewerOf(caller, query.merchantId)
       const page = yield* events.page(viewer, query.after ?? null, query.limit ?? pageSizeDefault)
       return { ...page, data: page.data.map(eventView) }
     })

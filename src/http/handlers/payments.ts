@@ -12,7 +12,7 @@ import { Orders } from "../../orders/Orders.ts"
 import { ChargeEvent } from "../../payments/charge.ts"
 import { externalMethod, Payments } from "../../payments/Payments.ts"
 import { Api } from "../contract/Api.ts"
-import { CurrentPrincipal } from "../contract/authorization.ts"
+import { CurrentCaller } from "../contract/authorization.ts"
 import { PayOrder } from "../contract/payments.ts"
 import type { RequestRefusal } from "../problems.ts"
 import { decodeUtf8, makeBodyReader, makeBytesReader, makeDecoder, parseJson } from "../requestBody.ts"
@@ -59,8 +59,8 @@ export const paymentsHandlers = HttpApiBuilder.group(
       orderId: OrderId,
       idempotencyKey: string,
     ) {
-      const { caller } = yield* CurrentPrincipal
-      const payment = yield* Effect.fromResult(paymentMethodOf(yield* readPayment(request), false))
+      const { _tag, caller } = yield* CurrentCaller
+      const payment = yield* Effect.fromResult(paymentMethodOf(yield* readPayment(request), _tag === "Channel"))
       const paid = yield* payments.pay(caller, { idempotencyKey, orderId, payment })
       if (paid === null) return yield* Effect.fail(notFound)
       if (paid._tag === "Refused") return yield* Effect.fail(paid.refusal)
@@ -73,8 +73,9 @@ export const paymentsHandlers = HttpApiBuilder.group(
 
     /** Of somebody else's order not even a merchant of its lines sees how it was paid. */
     const list = Effect.fnUntraced(function* (orderId: OrderId, query: PaymentListQuery) {
-      const { account, caller } = yield* CurrentPrincipal
-      const order = yield* orders.get({ caller, merchantIds: [], isAdmin: account.isAdmin }, orderId)
+      const caller = yield* CurrentCaller
+      const isAdmin = caller._tag === "Account" && caller.account.isAdmin
+      const order = yield* orders.get({ caller: caller.caller, merchantIds: [], isAdmin }, orderId)
       if (order === null) return yield* Effect.fail(notFound)
       const { limit = pageSizeDefault, starting_after: after } = query
       const rest = after === undefined ? order.payments : order.payments.filter(({ id }) => id > after)

@@ -11,7 +11,7 @@ import { viewerOf } from "../../events/viewer.ts"
 import type { Delivery, DeliveryId, DeliveryState, Webhook, WebhookId } from "../../webhooks/webhook.ts"
 import { Webhooks } from "../../webhooks/Webhooks.ts"
 import { Api } from "../contract/Api.ts"
-import { CurrentPrincipal } from "../contract/authorization.ts"
+import { CurrentCaller } from "../contract/authorization.ts"
 import { AmendWebhook, CreateWebhook, type DeliveryView, type WebhookView } from "../contract/webhooks.ts"
 import { isoTime } from "../isoTime.ts"
 import { makeBodyReader } from "../requestBody.ts"
@@ -54,9 +54,9 @@ export const webhooksHandlers = HttpApiBuilder.group(
     const webhooks = yield* Webhooks
 
     const create = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
-      const principal = yield* CurrentPrincipal
+      const caller = yield* CurrentCaller
       const { description = "", merchantId, types = [], url } = yield* readCreation(request)
-      const owner = yield* viewerOf(principal, merchantId)
+      const owner = yield* viewerOf(caller, merchantId)
       const { secret, webhook } = yield* webhooks.create(owner, { url, description, types })
       return HttpServerResponse.text(JSON.stringify({ ...webhookView(webhook), secret }), {
         status: 201,
@@ -70,35 +70,35 @@ export const webhooksHandlers = HttpApiBuilder.group(
       readonly limit?: number
       readonly merchantId?: MerchantId
     }) {
-      const principal = yield* CurrentPrincipal
-      const owner = yield* viewerOf(principal, query.merchantId)
+      const caller = yield* CurrentCaller
+      const owner = yield* viewerOf(caller, query.merchantId)
       const page = yield* webhooks.list(owner, { after: query.after ?? null, limit: query.limit ?? pageSizeDefault })
       return listView(page, webhookView)
     })
 
     const get = Effect.fnUntraced(function* (id: WebhookId) {
-      const principal = yield* CurrentPrincipal
-      return webhookView(yield* webhooks.get(principal, id))
+      const caller = yield* CurrentCaller
+      return webhookView(yield* webhooks.get(caller, id))
     })
 
     const amend = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest, id: WebhookId) {
-      const principal = yield* CurrentPrincipal
+      const caller = yield* CurrentCaller
       const { rotateSecret = false, ...change } = yield* readChange(request)
-      const { secret, webhook } = yield* webhooks.change(principal, id, { ...change, rotateSecret })
+      const { secret, webhook } = yield* webhooks.change(caller, id, { ...change, rotateSecret })
       return { ...webhookView(webhook), ...(secret === null ? {} : { secret }) }
     })
 
     const remove = Effect.fnUntraced(function* (id: WebhookId) {
-      const principal = yield* CurrentPrincipal
-      yield* webhooks.remove(principal, id)
+      const caller = yield* CurrentCaller
+      yield* webhooks.remove(caller, id)
     })
 
     const listDeliveries = Effect.fnUntraced(function* (
       id: WebhookId,
       query: { readonly after?: DeliveryId; readonly limit?: number; readonly state?: DeliveryState },
     ) {
-      const principal = yield* CurrentPrincipal
-      const page = yield* webhooks.deliveries(principal, id, {
+      const caller = yield* CurrentCaller
+      const page = yield* webhooks.deliveries(caller, id, {
         state: query.state ?? null,
         after: query.after ?? null,
         limit: query.limit ?? pageSizeDefault,
@@ -107,8 +107,8 @@ export const webhooksHandlers = HttpApiBuilder.group(
     })
 
     const replay = Effect.fnUntraced(function* (id: WebhookId, deliveryId: DeliveryId) {
-      const principal = yield* CurrentPrincipal
-      return deliveryView(yield* webhooks.replay(principal, id, deliveryId))
+      const caller = yield* CurrentCaller
+      return deliveryView(yield* webhooks.replay(caller, id, deliveryId))
     })
 
     return handlers
