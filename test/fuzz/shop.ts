@@ -24,6 +24,38 @@ export const firstProducts = [
   { name: "Limited", stock: 1_000, limitPerCustomer: 2, price },
 ]
 
+/** An order that is on its way, whose shipment may arrive. */
+const shippedOrder = Effect.fnUntraced(function* (world: World, customer: Caller, merchant: Caller, product: string) {
+  const { body } = yield* order(customer.token, "key-shipped", [[product, 1]])
+  yield* pay(customer.token, String(body["id"]), "key-shipped", "success")
+  const json = { carrier: "Owls", trackingNumber: "1" }
+  const sent = yield* call(`/v1/orders/${String(body["id"])}/shipments`, { token: merchant.token, json })
+  world.addId("shipment", sent.body["id"])
+})
+
+/** What came back of a product, offered to those who waited for it, and one of which nothing came back. */
+const offers = Effect.fnUntraced(function* (world: World, waiting: ReadonlyArray<Caller>, merchant: Caller) {
+  const [first] = waiting
+  const back = yield* newProduct(merchant, { name: "Back", stock: 0 })
+  const gone = yield* newProduct(merchant, { name: "Gone", stock: 0 })
+  world.addId("product", gone)
+  const join = (caller: Caller, product: string) =>
+    call(`/v1/products/${product}/waitlist`, { token: caller.token, json: { quantity: 1 } })
+  for (const caller of waiting) yield* join(caller, back)
+  if (first !== undefined) yield* join(first, gone)
+  const json = { kind: "received", quantity: waiting.length }
+  const headers = { "idempotency-key": "back" }
+  yield* call(`/v1/products/${back}/stock-movements`, { token: merchant.token, json, headers })
+  for (const { token } of waiting) {
+    const listed = Effect.map(
+      call("/v1/offers", { token }),
+      ({ body }) => body["data"] as ReadonlyArray<{ id: string }>,
+    )
+    // They are made in the shard's next batch, perhaps a moment after the answer.
+    for (const { id } of yield* Effect.repeat(listed, { until: (made) => made.length > 0 })) world.addId("offer", id)
+  }
+})
+
 let worlds = 0
 
 /** A new sequence's world, and the way to sign one of its callers in again. */
@@ -68,6 +100,8 @@ export const openShop = Effect.gen(function* () {
       world.addId("order", body["id"])
       world.addId("payment", (yield* pay(customer.token, String(body["id"]), "key-0", method)).body["id"])
     }
+    yield* shippedOrder(world, customer, merchant, String(many))
+    yield* offers(world, [customer, otherCustomer], merchant)
     yield* putLine(customer.token, String(many), 1)
     // Nobody delivers here; what waits for its receiver is there to be listed and replayed.
     const relay = yield* Relay

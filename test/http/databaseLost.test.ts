@@ -6,7 +6,7 @@ import { call, newCustomer, newMerchant, newProduct, testServer } from "./testSe
 it.live("a table that is gone is our fault: 500 with nothing of the inside, and the log has the rest", () =>
   Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
-    yield* sql`alter table merchants rename to merchants_elsewhere`
+    yield* sql`alter table merchant_members rename to members_elsewhere`
     const { token } = yield* newCustomer().pipe(Effect.orElseSucceed(() => ({ token: "" })))
     const answer = yield* call("/v1/products?q=lamp")
     assert.strictEqual(answer.status, 200)

@@ -55,9 +55,7 @@ const packages = fileURLToPath(new URL("../../../node_modules", import.meta.url)
 const patch = (folder: string, bug: PlantedBug): void => {
   symlinkSync(packages, join(folder, "node_modules"))
   writeFileSync(join(folder, "package.json"), `{ "type": "module" }`)
-  for (const part of ["carts", "domain", "inventory", "orders", "platform"]) {
-    cpSync(join(sources, part), join(folder, "src", part), { recursive: true })
-  }
+  cpSync(sources, join(folder, "src"), { recursive: true })
   for (const { file, find, put } of bug.patches) {
     const path = join(folder, "src", file)
     const text = readFileSync(path, "utf8")

@@ -23,9 +23,10 @@ export const writerBugs: ReadonlyArray<PlantedBug> = [
     patches: [
       inBatch(
         beforeCommit,
-        `  const early = { _tag: "Applied", atMillis: run.nowMillis, unplaced: [], cartsChanged: [], unmoved: [], unextended: [], unended: [], unamended: [], stock: [], units: [] } as const
-  for (const { answer, entry } of resolve(planned, early, nothingRead, covered).answers) {
-    if (entry.command._tag !== "Restock") entry.resume(Effect.succeed(answer))
+        `  const early = { _tag: "Applied", atMillis: run.nowMillis, unplaced: [], cartsChanged: [], unmoved: [], unextended: [], unended: [], unamended: [], payments: [], unshipped: [], undelivered: [], unoffered: [], stock: [], units: [] } as const
+  const nothing = { orders: [], movements: [], statuses: [], paymentKeys: [], payments: [], shipments: [] }
+  for (const { answer, entry } of resolve(planned, early, nothing, covered).answers) {
+    if (entry.command._tag === "Reserve" || entry.command._tag === "Cancel") entry.resume(Effect.succeed(answer))
   }
 ${beforeCommit}`,
       ),
