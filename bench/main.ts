@@ -8,13 +8,14 @@ import { Console, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import packageJson from "../package.json" with { type: "json" }
 import { CannotStart } from "../src/platform/CannotStart.ts"
+import { expiry } from "./expiry.ts"
 import { hotProduct } from "./hotProduct/hotProduct.ts"
 import { http } from "./http/http.ts"
 import { latency } from "./latency.ts"
 import { redis } from "./redis.ts"
 
-const benchmarks = { "hot-product": hotProduct, http, latency, redis } as const
-const names = ["hot-product", "http", "latency", "redis"] as const
+const benchmarks = { "hot-product": hotProduct, http, latency, redis, expiry } as const
+const names = ["hot-product", "http", "latency", "redis", "expiry"] as const
 
 const name = Argument.Literals("name", names).pipe(
   Argument.withDescription("Which to run; all of them when none is named"),

@@ -10,6 +10,7 @@ import {
   sweepIntervalMillis,
   sweepPagesMax,
   sweepSizeMax,
+  sweptAtOnceMax,
 } from "../domain/bounds.ts"
 import { type Command, holdName } from "../domain/commands.ts"
 import type { Shard } from "../domain/ids.ts"
@@ -86,7 +87,7 @@ const pages = <Row>(
   read: Effect.Effect<ReadonlyArray<Row>, StoreUnreachable>,
   nameOf: (row: Row) => string,
   send: (row: Row) => Effect.Effect<void, CommandError>,
-  concurrency: number | "unbounded" = "unbounded",
+  concurrency: number = sweptAtOnceMax,
 ): Effect.Effect<void, StoreUnreachable> =>
   Effect.gen(function* () {
     let firstOfLast = ""
