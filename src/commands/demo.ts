@@ -9,11 +9,12 @@ import { Clock, Console, Effect, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import { productUnitsMax } from "../domain/bounds.ts"
 import { openAccounts, signUpsAtOnce } from "../demo/accounts.ts"
-import { contradictions } from "../demo/audit.ts"
-import { drawCrowd, visit } from "../demo/crowd.ts"
+import { settleUp } from "../demo/aftermath.ts"
+import { contradictions, unsettled } from "../demo/audit.ts"
+import { drawCrowd, type Visit, visit } from "../demo/crowd.ts"
 import { ownServer } from "../demo/ownServer.ts"
 import { whileShowing } from "../demo/progress.ts"
-import { progressLine, resultLines } from "../demo/report.ts"
+import { aftermathLine, aftermathLines, progressLine, resultLines } from "../demo/report.ts"
 import { ShopClient } from "../demo/ShopClient.ts"
 import { verdictOn } from "../demo/verification.ts"
 import { Configuration } from "../platform/Configuration.ts"
@@ -64,14 +65,49 @@ const sell = Effect.fnUntraced(function* (sale: Sale, productId: string) {
   const stock = yield* client.stockOf(productId)
   const orders = (yield* Effect.forEach(tokens, client.ordersOf, { concurrency: signUpsAtOnce })).flat()
   yield* Console.log(["", ...resultLines(visits, orders.length, stock, seconds), ""].join("\n"))
-  return { productId, wrong: contradictions(visits, orders, stock) }
+  const wrong = contradictions(visits, orders, stock)
+  return { productId, wrong: [...wrong, ...(yield* settle(sale, productId, tokens, visits))] }
 })
+
+/** Buyers pay or do not, and what comes back goes to those who wait. */
+const settle = Effect.fnUntraced(function* (
+  { buyers, seed }: Sale,
+  productId: string,
+  tokens: ReadonlyArray<string>,
+  visits: ReadonlyArray<Visit>,
+) {
+  const client = yield* ShopClient
+  yield* Console.log("Now they pay, or do not; what nobody pays for goes to those who wait.")
+  let line = ""
+  const aftermath = yield* whileShowing(
+    () => line,
+    settleUp({
+      visits,
+      tokens,
+      productId,
+      seed,
+      reservationSeconds: reservationSecondsOf(buyers),
+      concurrency: signUpsAtOnce * 4,
+      onLook: (statuses, offersTaken) => {
+        line = aftermathLine(statuses, offersTaken)
+      },
+    }),
+  )
+  const stock = yield* client.stockOf(productId)
+  yield* Console.log(["", ...aftermathLines(aftermath, stock), ""].join("\n"))
+  return unsettled(aftermath.statuses, stock)
+})
+
+/** Short enough to watch, longer than the rush of so many buyers. */
+const reservationSecondsOf = (buyers: number): number => Math.max(20, Math.ceil(buyers / 100))
 
 /** A shop that lives on gets its shelf back as it was; accounts and orders stay. */
 const hold = Effect.fnUntraced(function* (sale: Sale, isOwn: boolean) {
   const client = yield* ShopClient
   const merchant = yield* client.signIn(sale.email, sale.password)
-  const productId = yield* client.createProduct(merchant, `Flash sale of ${sale.units}`, sale.units)
+  const productId = yield* client.createProduct(merchant, `Flash sale of ${sale.units}`, sale.units, {
+    reservationTtlSeconds: reservationSecondsOf(sale.buyers),
+  })
   const tidyUp = isOwn ? Effect.void : client.archiveProduct(merchant, productId)
   return yield* Effect.ensuring(sell(sale, productId), tidyUp)
 })

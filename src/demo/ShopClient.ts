@@ -4,7 +4,7 @@
  * the order open, to be asked again with the same key. Sockets are bounded and kept, as those of a crowd behind a proxy.
  */
 import { NodeHttpClient } from "@effect/platform-node"
-import { Context, Effect, Layer, Option, Schema } from "effect"
+import { Context, Effect, Layer, Option, Schedule, Schema } from "effect"
 import { HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import { pageSizeMax } from "../domain/bounds.ts"
 import { type CannotStart, cannotStart } from "../platform/CannotStart.ts"
@@ -42,14 +42,29 @@ export interface OrderRequest {
   readonly quantity: number
 }
 
+export interface PaymentRequest {
+  readonly token: string
+  readonly orderId: string
+  readonly key: string
+  readonly method: string
+}
+
+interface ProductOptions {
+  readonly amount?: number
+  readonly reservationTtlSeconds?: number
+}
+
 /** Minor units of a price where nobody cares. */
 const amountDefault = 4_900
 /** What a caller waits where an answer does not say. */
 const askAgainAfterMillis = 250
+/** How often something is asked for again before it counts as not done. */
+const asksMax = 60
 /** Longer than the service takes to settle an outcome and to say so. */
 const answerMaxSeconds = 30
 
 const Id = Schema.Struct({ id: Schema.String })
+const OfferPage = Schema.Struct({ data: Schema.Array(Id) })
 const Session = Schema.Struct({ token: Schema.String })
 const ProductStock = Schema.Struct({ stocked: Schema.Int, available: Schema.Int })
 const Problem = Schema.Struct({
@@ -69,6 +84,7 @@ const OrderPage = Schema.Struct({
 })
 
 const decodeProblem = Schema.decodeOption(Schema.fromJsonString(Problem))
+const decodeStatus = Schema.decodeOption(Schema.fromJsonString(Schema.Struct({ status: Schema.String })))
 const decodeId = Schema.decodeOption(Schema.fromJsonString(Id))
 
 /** A proxy's answer, or one cut off: whatever it says, it is not the service's word on the order. */
@@ -136,19 +152,36 @@ const make = Effect.fnUntraced(function* (url: string) {
       Effect.orElseSucceed(() => unreadable),
     )
 
+  /** Sends again what nobody answered, or what was answered with "ask again". */
+  const persisting = (request: HttpClientRequest.HttpClientRequest): Effect.Effect<Answer> =>
+    send(request).pipe(
+      Effect.timeout(`${answerMaxSeconds} seconds`),
+      Effect.filterOrFail(
+        ({ status }) => status !== 503 && status !== 429,
+        ({ status }) => status,
+      ),
+      Effect.retry(Schedule.spaced(askAgainAfterMillis).pipe(Schedule.upTo({ times: asksMax }))),
+      Effect.orElseSucceed(() => ({ status: 0, headers: {}, body: "" })),
+    )
+
   const signIn = (email: string, password: string) =>
     Effect.map(expect(`sign in as ${email}`, Session, post("/v1/sessions", { email, password })), ({ token }) => token)
 
   const signUp = (email: string, password: string) =>
     expect("open an account", Id, post("/v1/accounts", { email, password, name: "A buyer of the demo" }))
 
-  const createProduct = (token: string, name: string, stock: number, amount = amountDefault) =>
+  const createProduct = (token: string, name: string, stock: number, options: ProductOptions = {}) =>
     expect(
       "create a product",
       Id,
-      post("/v1/products", { name, stock, price: { amount, currency: "EUR" } }).pipe(
-        HttpClientRequest.bearerToken(token),
-      ),
+      post("/v1/products", {
+        name,
+        stock,
+        price: { amount: options.amount ?? amountDefault, currency: "EUR" },
+        ...(options.reservationTtlSeconds === undefined
+          ? {}
+          : { reservationTtlSeconds: options.reservationTtlSeconds }),
+      }).pipe(HttpClientRequest.bearerToken(token)),
     ).pipe(Effect.map(({ id }) => id))
 
   /** Takes a product off the shelf, whatever it has become; whether it is gone from there. */
@@ -161,6 +194,47 @@ const make = Effect.fnUntraced(function* (url: string) {
     ).pipe(
       Effect.map(({ status }) => status === 204),
       Effect.orElseSucceed(() => false),
+    )
+
+  /** Pays an order, as often as it takes to hear of it; what the payment is then, or "refused". */
+  const pay = ({ key, method, orderId, token }: PaymentRequest) =>
+    persisting(
+      post(`/v1/orders/${orderId}/payments`, { method }).pipe(
+        HttpClientRequest.bearerToken(token),
+        HttpClientRequest.setHeader("idempotency-key", key),
+      ),
+    ).pipe(
+      Effect.map(({ body, status }) =>
+        status === 201 ? (Option.getOrUndefined(decodeStatus(body))?.status ?? "") : "refused",
+      ),
+    )
+
+  /** Gives an order up; whether it is cancelled or refunded now. */
+  const cancel = (token: string, orderId: string) =>
+    persisting(HttpClientRequest.post(`/v1/orders/${orderId}/cancel`).pipe(HttpClientRequest.bearerToken(token))).pipe(
+      Effect.map(({ status }) => status === 200),
+    )
+
+  const join = (token: string, productId: string, quantity: number) =>
+    persisting(post(`/v1/products/${productId}/waitlist`, { quantity }).pipe(HttpClientRequest.bearerToken(token)))
+
+  /** The ids of what is offered to an account. */
+  const offersOf = (token: string) =>
+    expect(
+      "list offers",
+      OfferPage,
+      HttpClientRequest.get("/v1/offers").pipe(HttpClientRequest.bearerToken(token)),
+    ).pipe(Effect.map(({ data }) => data.map(({ id }) => id)))
+
+  /** Orders what is offered; null where that is over. */
+  const accept = (token: string, offerId: string, key: string) =>
+    persisting(
+      HttpClientRequest.post(`/v1/offers/${offerId}/accept`).pipe(
+        HttpClientRequest.bearerToken(token),
+        HttpClientRequest.setHeader("idempotency-key", key),
+      ),
+    ).pipe(
+      Effect.map(({ body, status }) => (status === 201 ? (Option.getOrUndefined(decodeId(body))?.id ?? null) : null)),
     )
 
   const stockOf = (productId: string) =>
@@ -190,7 +264,20 @@ const make = Effect.fnUntraced(function* (url: string) {
     return orders
   })
 
-  return { place, signIn, signUp, createProduct, archiveProduct, stockOf, ordersOf }
+  return {
+    place,
+    pay,
+    cancel,
+    join,
+    offersOf,
+    accept,
+    signIn,
+    signUp,
+    createProduct,
+    archiveProduct,
+    stockOf,
+    ordersOf,
+  }
 })
 
 type Methods = Effect.Success<ReturnType<typeof make>>

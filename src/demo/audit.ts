@@ -3,6 +3,7 @@
  * can disagree is tested without a service. Only one thing may be missing: the answer to somebody who gave up.
  */
 import type { PlacedOrder, Stock } from "./ShopClient.ts"
+import type { Aftermath } from "./aftermath.ts"
 import type { Told, Visit } from "./crowd.ts"
 
 const isBought = (told: Told) => told._tag === "Bought"
@@ -52,5 +53,17 @@ export const contradictions = (
       ({ buyer }) => `key ${buyer.key} was refused ${buyer.quantity} of ${stock.available} units left`,
     ),
     ...[...refusals].map((code) => `an order was refused with ${code}`),
+  ]
+}
+
+/** At the end every unit is paid for or in stock. */
+export const unsettled = (statuses: Aftermath["statuses"], stock: Stock): ReadonlyArray<string> => {
+  const paid = statuses.get("paid")?.units ?? 0
+  const open = statuses.get("reserved")?.orders ?? 0
+  return [
+    ...(open === 0 ? [] : [`${open} orders are neither paid nor over`]),
+    ...(paid + stock.available === stock.stocked
+      ? []
+      : [`${paid} units are paid for and ${stock.available} in stock, of ${stock.stocked}`]),
   ]
 }

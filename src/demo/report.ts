@@ -4,6 +4,7 @@
  */
 import { digits } from "../verification/report.ts"
 import type { Stock } from "./ShopClient.ts"
+import type { Aftermath } from "./aftermath.ts"
 import type { Visit } from "./crowd.ts"
 
 /** The value that `share` of the values do not exceed; 0 where there are none. */
@@ -36,7 +37,7 @@ const shares = (visits: ReadonlyArray<Visit>): string => {
     .join(", ")
 }
 
-const row = (name: string, value: string): string => `  ${name.padEnd(24)}${value}`
+const row = (name: string, value: string): string => `  ${name.padEnd(30)}${value}`
 
 export const resultLines = (
   visits: ReadonlyArray<Visit>,
@@ -68,4 +69,25 @@ export const resultLines = (
     ),
     row("orders a second", digits(placedOrders / seconds)),
   ]
+}
+
+/** What buyers did about their orders, and what became of the units. */
+export const aftermathLines = (aftermath: Aftermath, stock: Stock): ReadonlyArray<string> => {
+  const { deeds, offersTaken, statuses, waited } = aftermath
+  const did = [...deeds].map(([deed, buyers]) => row(deed, `${digits(buyers)} buyers`))
+  const became = [...statuses].map(([status, { orders, units }]) =>
+    row(`orders ${status}`, `${digits(orders)} (${digits(units)} units)`),
+  )
+  return [
+    ...did,
+    row("waited for more", digits(waited)),
+    row("took what came back", digits(offersTaken)),
+    ...became,
+    row("units in stock again", `${digits(stock.available)} of ${digits(stock.stocked)}`),
+  ]
+}
+
+export const aftermathLine = (statuses: Aftermath["statuses"], offersTaken: number): string => {
+  const of = (status: string) => digits(statuses.get(status)?.orders ?? 0)
+  return `  ${of("paid")} orders paid, ${of("reserved")} open, ${of("expired")} expired, ${of("cancelled")} cancelled, ${digits(offersTaken)} offers taken`
 }

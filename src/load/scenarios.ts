@@ -51,7 +51,7 @@ const addWares = Effect.fnUntraced(function* (
   const client = yield* ShopClient
   const merchant = yield* client.signIn(shop.merchantEmail, shop.merchantPassword)
   return yield* Effect.forEach(products, (product) =>
-    Effect.map(client.createProduct(merchant, product.name, product.units, product.price), (id): Ware => ({
+    Effect.map(client.createProduct(merchant, product.name, product.units, { amount: product.price }), (id): Ware => ({
       id,
       ...product,
     })),

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { contradictions } from "../../src/demo/audit.ts"
+import { contradictions, unsettled } from "../../src/demo/audit.ts"
 import type { Told, Visit } from "../../src/demo/crowd.ts"
 
 const visit = (key: string, quantity: number, ...told: ReadonlyArray<Told>): Visit => ({
@@ -49,5 +49,24 @@ describe("the demo's audit", () => {
     assert.deepStrictEqual(found([visit("a", 1, { _tag: "Refused", code: "internal" })], [], 3), [
       "an order was refused with internal",
     ])
+  })
+})
+
+describe("what is left when everybody has paid or forgotten it", () => {
+  const stock = { stocked: 10, available: 4 }
+  const statuses = (paid: number, open: number) =>
+    new Map([
+      ["paid", { orders: 2, units: paid }],
+      ["expired", { orders: 1, units: 3 }],
+      ...(open === 0 ? [] : [["reserved", { orders: open, units: open }] as const]),
+    ])
+
+  it("is nothing, where every unit is paid for or in stock", () => {
+    assert.deepStrictEqual(unsettled(statuses(6, 0), stock), [])
+  })
+
+  it("is said, where units are neither, or an order is still open", () => {
+    assert.deepStrictEqual(unsettled(statuses(5, 0), stock), ["5 units are paid for and 4 in stock, of 10"])
+    assert.deepStrictEqual(unsettled(statuses(6, 1), stock), ["1 orders are neither paid nor over"])
   })
 })
