@@ -45,7 +45,7 @@ const ordering = (productId: ProductId, latencies: Array<number>) =>
       yield* placeOne(productId)
       latencies.push(performance.now() - beganAt)
     })
-    yield* Effect.forever(Effect.andThen(Effect.forkChild(Effect.orDie(one)), Effect.sleep(orderEveryMillis)))
+    return yield* Effect.forever(Effect.andThen(Effect.forkChild(Effect.orDie(one)), Effect.sleep(orderEveryMillis)))
   })
 
 const fill = (productId: ProductId) =>

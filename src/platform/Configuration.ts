@@ -62,7 +62,7 @@ const withFallback = <A>(setting: Setting<A> & { readonly fallback: string }) =>
 
 const withoutFallback = <A>(setting: Setting<A>) =>
   Effect.flatMap(given(setting.name), (value) =>
-    Option.isNone(value) ? Effect.succeed(Option.none<A>()) : Effect.map(decode(setting, value.value), Option.some),
+    Option.isNone(value) ? Effect.succeed(Option.none<A>()) : Effect.asSome(decode(setting, value.value)),
   )
 
 const readAll = Effect.gen(function* () {
