@@ -3,7 +3,7 @@
  * and products to offer to those who wait, where no command came by that did. Exactness does not depend on it, since each
  * is checked again in the statement; it only decides how soon stock returns, which is within two looks and a commit. Whatever one look meets, there is a next one.
  */
-import { Cause, Clock, Effect, Layer, Schedule } from "effect"
+import { Cause, Clock, Effect, FiberMap, Layer, Schedule } from "effect"
 import {
   offeredProductsMax,
   orderDeadlineDefaultMillis,
@@ -24,7 +24,6 @@ export const sweeper = Layer.effectDiscard(
     const store = yield* ShardStore
     const inventory = yield* Inventory
     const ending = yield* OrderEnding
-    const scope = yield* Effect.scope
 
     const submit = Effect.fnUntraced(function* (shard: Shard, command: Command) {
       const deadlineMillis = (yield* Clock.currentTimeMillis) + orderDeadlineDefaultMillis
@@ -37,25 +36,21 @@ export const sweeper = Layer.effectDiscard(
       lastSaid = message
       return Effect.logWarning("What is over could not be swept; the next look tries again", cause)
     }
-    /** Shards where offers of an earlier look are under way: many take seconds, and what is over waits for none of them. */
-    const offering = new Set<Shard>()
+    /** Offers under way, by shard: many take seconds, and what is over waits for none of them. */
+    const offering = yield* FiberMap.make<Shard>()
     const offer = (shard: Shard) =>
-      Effect.suspend(() => {
-        if (offering.has(shard)) return Effect.void
-        offering.add(shard)
-        return pages(
-          store.productsToOffer(shard, sweepSizeMax),
-          (productId) => productId,
-          (productId) => submit(shard, { _tag: "Offer", productId }),
-          // One batch's worth at a time, so that orders come in between: 0.16 s at most, where all at once took 4.2 s.
-          offeredProductsMax,
-        ).pipe(
-          Effect.catchCause(said),
-          Effect.ensuring(Effect.sync(() => offering.delete(shard))),
-          Effect.forkIn(scope),
-          Effect.asVoid,
-        )
-      })
+      pages(
+        store.productsToOffer(shard, sweepSizeMax),
+        (productId) => productId,
+        (productId) => submit(shard, { _tag: "Offer", productId }),
+        // One batch's worth at a time, so that orders come in between: 0.16 s at most, where all at once took 4.2 s.
+        offeredProductsMax,
+      ).pipe(
+        Effect.catchCause(said),
+        // Tried and lost: a set of shards, which a look that was cut off before it had forked left as it was, so that
+        // the shard offered nothing any more (seed 388016202).
+        FiberMap.run(offering, shard, { onlyIfMissing: true }),
+      )
     const sweepShard = (shard: Shard) =>
       Effect.all(
         [

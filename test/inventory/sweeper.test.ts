@@ -1,6 +1,6 @@
 /** The sweeper by itself, over a store and an inventory that do as the test says, on a clock that stands still. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, type Fiber, Layer, Scheduler } from "effect"
 import { TestClock } from "effect/testing"
 import { offeredProductsMax, sweepIntervalMillis, sweepPagesMax, sweepSizeMax } from "../../src/domain/bounds.ts"
 import type { Command, OutcomeOf } from "../../src/domain/commands.ts"
@@ -21,7 +21,7 @@ const order = (number: number): EndableOrder => ({
 
 /** A sweeper of one shard, with what it reads and what it does with an order that is over. */
 const sweeping = (
-  expiredOrders: () => ReadonlyArray<EndableOrder>,
+  expiredOrders: Effect.Effect<ReadonlyArray<EndableOrder>>,
   expire: OrderEnding["Service"]["expire"],
   productsToOffer: ReadonlyArray<ProductId> = [],
   offer: Effect.Effect<{ readonly _tag: "Done" }> = Effect.die("nothing else is due"),
@@ -33,7 +33,7 @@ const sweeping = (
       Layer.succeed(ShardStore, {
         ...store,
         dueShards: (shards) => Effect.succeed(shards),
-        expiredOrders: () => Effect.sync(expiredOrders),
+        expiredOrders: () => expiredOrders,
         productsToOffer: () => Effect.succeed(productsToOffer),
       }),
       Layer.succeed(Inventory, {
@@ -49,6 +49,21 @@ const sweeping = (
   )
 }
 
+/** A scheduler under which one fiber gives way at one step, counted over all of them. */
+class GivesWayOnce extends Scheduler.MixedScheduler {
+  #stepsLeft: number
+  constructor(step: number) {
+    super()
+    this.#stepsLeft = step
+  }
+  override shouldYield(fiber: Fiber.Fiber<unknown, unknown>): boolean {
+    this.#stepsLeft -= 1
+    return this.#stepsLeft === 0 || super.shouldYield(fiber)
+  }
+}
+/** More than a look takes until it has asked for offers. */
+const stepsMax = 500
+
 const sweepsFor = (looks: number) => TestClock.adjust(looks * sweepIntervalMillis)
 
 describe("the sweeper", () => {
@@ -61,7 +76,7 @@ describe("the sweeper", () => {
         if (looks === 1) throw new Error("an order that makes no sense")
         return looks === 2 ? [order(1)] : []
       }
-      yield* Layer.build(sweeping(reads, ({ orderId }) => Effect.sync(() => void ended.push(orderId))))
+      yield* Layer.build(sweeping(Effect.sync(reads), ({ orderId }) => Effect.sync(() => void ended.push(orderId))))
       yield* sweepsFor(3)
       assert.deepStrictEqual(ended, [order(1).orderId])
     }).pipe(Effect.scoped),
@@ -72,7 +87,7 @@ describe("the sweeper", () => {
       const over = Array.from({ length: 2 * sweepSizeMax + 1 }, (_, number) => order(number))
       const ended = new Set<string>()
       const reads = () => over.filter(({ orderId }) => !ended.has(orderId)).slice(0, sweepSizeMax)
-      yield* Layer.build(sweeping(reads, ({ orderId }) => Effect.sync(() => void ended.add(orderId))))
+      yield* Layer.build(sweeping(Effect.sync(reads), ({ orderId }) => Effect.sync(() => void ended.add(orderId))))
       yield* sweepsFor(0)
       assert.strictEqual(ended.size, over.length)
     }).pipe(Effect.scoped),
@@ -93,7 +108,7 @@ describe("the sweeper", () => {
       })
       const products = Array.from({ length: 3 * offeredProductsMax }, (_, at) => ProductId.make(order(at).orderId))
       const nothing = () => Effect.void
-      yield* Layer.build(sweeping(() => [], nothing, products, offer))
+      yield* Layer.build(sweeping(Effect.succeed([]), nothing, products, offer))
       yield* TestClock.adjust(30)
       assert.deepStrictEqual([asked, underWayMax], [products.length, offeredProductsMax])
     }).pipe(Effect.scoped),
@@ -109,12 +124,37 @@ describe("the sweeper", () => {
       })
       const expire: OrderEnding["Service"]["expire"] = ({ orderId }) => Effect.sync(() => void ended.push(orderId))
       const products = [ProductId.make(order(0).orderId)]
-      yield* Layer.build(sweeping(() => [order(1)], expire, products, offer))
+      yield* Layer.build(sweeping(Effect.succeed([order(1)]), expire, products, offer))
       yield* sweepsFor(2)
       assert.deepStrictEqual([ended.length, asked], [3, 1])
       yield* sweepsFor(2)
       assert.deepStrictEqual([ended.length, asked], [5, 2])
     }).pipe(Effect.scoped),
+  )
+
+  it.effect("makes offers at its next look, wherever a look was cut off", () =>
+    Effect.gen(function* () {
+      const products = [ProductId.make(order(0).orderId)]
+      for (let step = 1; step <= stepsMax; step++) {
+        let asked = 0
+        let looks = 0
+        const offer = Effect.sync(() => {
+          asked += 1
+          return { _tag: "Done" } as const
+        })
+        const failing = Effect.suspend(() => {
+          looks += 1
+          const defect = Effect.andThen(Effect.yieldNow, Effect.die("an order that makes no sense"))
+          return looks === 1 ? defect : Effect.succeed([])
+        })
+        yield* Layer.build(sweeping(failing, () => Effect.void, products, offer)).pipe(
+          Effect.provideService(Scheduler.Scheduler, new GivesWayOnce(step)),
+          Effect.andThen(sweepsFor(2)),
+          Effect.scoped,
+        )
+        assert.isAbove(asked, 0, `where a fiber gives way at step ${step}`)
+      }
+    }),
   )
 
   it.effect(
@@ -127,7 +167,7 @@ describe("the sweeper", () => {
           looks += 1
           return stuck
         }
-        yield* Layer.build(sweeping(stays, () => Effect.void))
+        yield* Layer.build(sweeping(Effect.sync(stays), () => Effect.void))
         yield* sweepsFor(0)
         assert.strictEqual(looks, 2)
 
@@ -136,7 +176,7 @@ describe("the sweeper", () => {
           pages += 1
           return stuck.map((_, number) => order(pages * sweepSizeMax + number))
         }
-        yield* Layer.build(Layer.fresh(sweeping(endless, () => Effect.void)))
+        yield* Layer.build(Layer.fresh(sweeping(Effect.sync(endless), () => Effect.void)))
         yield* sweepsFor(0)
         assert.strictEqual(pages, sweepPagesMax)
       }).pipe(Effect.scoped),
