@@ -30,6 +30,8 @@ export const orderTransitions: { readonly [From in OrderStatus]: ReadonlyArray<O
   refunded: [],
 }
 
+export const mayBecome = (from: OrderStatus, to: OrderStatus): boolean => orderTransitions[from].includes(to)
+
 /** Whether an order in this status still has its units. */
 export const isLive = (status: OrderStatus): boolean =>
   status !== "cancelled" && status !== "expired" && status !== "refunded"

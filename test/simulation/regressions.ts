@@ -16,6 +16,7 @@ export const regressions: ReadonlyArray<Regression> = [
     found: "a retry that came while its first attempt gave back its holds heard a refusal from before it had asked",
   },
   { seed: 388_016_202, found: "a sweeper cut off in mid-look, whose shard was offered nothing from then on" },
+  { seed: 118_742_056, found: "a refund refused by the order's status before its commit, and told the one after it" },
   // What follows was the judges' mistake, not the service's: they blamed it for what is right.
   { seed: 1_869_682_209, found: "a checkout begun by a process that had stood still, after its client had gone" },
   { seed: 1_869_665_768, found: "the same, behind a node that was killed" },
