@@ -13,9 +13,10 @@ import { hotProduct } from "./hotProduct/hotProduct.ts"
 import { http } from "./http/http.ts"
 import { latency } from "./latency.ts"
 import { redis } from "./redis.ts"
+import { telemetry } from "./telemetry/telemetry.ts"
 
-const benchmarks = { "hot-product": hotProduct, http, latency, redis, expiry } as const
-const names = ["hot-product", "http", "latency", "redis", "expiry"] as const
+const benchmarks = { "hot-product": hotProduct, http, latency, redis, expiry, telemetry } as const
+const names = ["hot-product", "http", "latency", "redis", "expiry", "telemetry"] as const
 
 const name = Argument.Literals("name", names).pipe(
   Argument.withDescription("Which to run; all of them when none is named"),

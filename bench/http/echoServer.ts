@@ -20,7 +20,7 @@ import { orderView } from "../../src/http/handlers/orders.ts"
 import { makeBodyReader } from "../../src/http/requestBody.ts"
 import { answering } from "../../src/http/respond.ts"
 import * as secureRandom from "../../src/platform/secureRandom.ts"
-import * as Telemetry from "../../src/platform/telemetry.ts"
+import * as Telemetry from "../../src/platform/tracing/telemetry.ts"
 
 class Api extends HttpApi.make("echo").add(
   HttpApiGroup.make("orders").add(

@@ -15,3 +15,5 @@ export const listenBacklogMax = 4_096
 export const drainMarginMillis = 500
 /** What anything but an order may take; orders and stock movements have a deadline of their own. */
 export const workMaxMillis = 10_000
+/** A request that takes longer is looked at, whatever came of it. */
+export const slowRequestMillis = 1_000

@@ -9,12 +9,14 @@ import { SqlError } from "effect/sql"
 import { bodySizeMaxBytes } from "../domain/bounds.ts"
 import { busy, outcomeUnknown } from "../domain/refusals.ts"
 import { interruptibleAtOnce } from "../platform/interruptibleAtOnce.ts"
+import { noteOnRequest } from "../platform/tracing/spans.ts"
 import { refusalOfCommandError, refusalOfSqlError } from "./failures.ts"
 import { type Failure, problemOf, type Refusal, sketchOf } from "./problems.ts"
 import { RequestId } from "./RequestId.ts"
 import { allowedMethods } from "./routes.ts"
 import { fieldErrors } from "./fieldErrors.ts"
 import { workMaxMillis } from "./httpBounds.ts"
+import { refusalCode } from "./requestSpan.ts"
 
 export const problemResponse = (refusal: Refusal, requestId: string): HttpServerResponse.HttpServerResponse => {
   const sketch = sketchOf(refusal)
@@ -33,15 +35,21 @@ const writes = (request: HttpServerRequest.HttpServerRequest | undefined): boole
 
 /** The answer to a failure of a handler; a handler's own errors never get past it. */
 export const respond = (failure: Failure): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
-  Effect.withFiber((fiber) => answer(failure, fiber.getRef(RequestId), writes(requestOf(fiber))))
+  Effect.withFiber((fiber) => answer(fiber, failure, writes(requestOf(fiber))))
 
 /** The answer to a failure that came before the request could change anything. */
 export const respondBeforeWork = (failure: Failure): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
-  Effect.withFiber((fiber) => answer(failure, fiber.getRef(RequestId), false))
+  Effect.withFiber((fiber) => answer(fiber, failure, false))
 
-const answer = (failure: Failure, requestId: string, mayHaveWritten: boolean) => {
+const answer = (fiber: Fiber.Fiber<unknown, unknown>, failure: Failure, mayHaveWritten: boolean) => {
   const refusal = refusalOf(failure, mayHaveWritten)
-  return logged(failure, refusal, requestId, problemResponse(refusal, requestId))
+  return logged(failure, refusal, fiber.getRef(RequestId), refused(fiber, refusal))
+}
+
+/** The problem, noted on the request's span by its code. */
+const refused = (fiber: Fiber.Fiber<unknown, unknown>, refusal: Refusal): HttpServerResponse.HttpServerResponse => {
+  noteOnRequest(fiber, refusalCode, refusal.code)
+  return problemResponse(refusal, fiber.getRef(RequestId))
 }
 
 /** What a failure means where no response of its own is made of it, as for one order of a batch. */
@@ -127,7 +135,7 @@ export const respondToCause = (cause: Cause.Cause<unknown>): Effect.Effect<HttpS
     const requestId = fiber.getRef(RequestId)
     const request = requestOf(fiber)
     if (Cause.hasInterruptsOnly(cause)) {
-      return Effect.succeed(problemResponse(writes(request) ? outcomeUnknown : busy, requestId))
+      return Effect.succeed(refused(fiber, writes(request) ? outcomeUnknown : busy))
     }
     const failure = Cause.squash(cause)
     if (HttpServerResponse.isHttpServerResponse(failure)) return Effect.succeed(failure)
@@ -136,7 +144,7 @@ export const respondToCause = (cause: Cause.Cause<unknown>): Effect.Effect<HttpS
       : HttpApiError.HttpApiSchemaError.is(failure)
         ? refusalOfSchemaError(failure)
         : { code: "internal" }
-    const response = problemResponse(refusal, requestId)
+    const response = refused(fiber, refusal)
     if (refusal.code !== "internal") return Effect.succeed(response)
     return Effect.logError("A request met a defect", cause).pipe(
       Effect.annotateLogs({ requestId, method: request?.method ?? "", path: request?.url.split("?", 1)[0] ?? "" }),

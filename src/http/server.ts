@@ -37,6 +37,7 @@ import {
   requestMaxMillis,
 } from "./httpBounds.ts"
 import { Readiness } from "./Readiness.ts"
+import { withRequestSpan } from "./requestSpan.ts"
 import { docsPath, openApiPath } from "./routes.ts"
 
 const handlers = Layer.mergeAll(
@@ -120,7 +121,14 @@ const serve = Effect.gen(function* () {
   const { drained, httpServer } = yield* listen
   const router = yield* HttpRouter.toHttpEffect(routes).pipe(Effect.provideService(HttpRouter.RouterConfig, exactPaths))
   yield* httpServer
-    .serve(router.pipe(withRequestId(readiness), withCors(configuration), withTrustedProxies(configuration)))
+    .serve(
+      router.pipe(
+        withRequestId(readiness),
+        withCors(configuration),
+        withRequestSpan,
+        withTrustedProxies(configuration),
+      ),
+    )
     .pipe(Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(bodySizeMaxBytes)))
   const callbacks = yield* CallbackAddress
   callbacks.listensAt(HttpServer.formatAddress(httpServer.address))
@@ -133,6 +141,7 @@ const serve = Effect.gen(function* () {
 export const httpLayer = Layer.effect(HttpServer.HttpServer, serve).pipe(
   Layer.provide([
     NodeHttpServer.layerHttpServices,
-    HttpMiddleware.layerTracerDisabledForUrls(["/health/live", "/health/ready"]),
+    // Each request has a span of ours.
+    Layer.succeed(HttpMiddleware.TracerDisabledWhen, () => true),
   ]),
 )

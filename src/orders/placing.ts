@@ -13,6 +13,7 @@ import type { Order, OrderLine, RequestedLine } from "../domain/order.ts"
 import type { OrderRefusal } from "../domain/refusals.ts"
 import { Busy, type CommandError } from "../inventory/shard/mailboxEntry.ts"
 import type { CoordinatedOutcome, OrderCoordinator } from "../inventory/OrderCoordinator.ts"
+import { noted, noteOnRequest } from "../platform/tracing/spans.ts"
 import type { OrderReads } from "./OrderReads.ts"
 
 /** Who places an order: whose keys count, and who the units are counted for. */
@@ -71,6 +72,7 @@ export const makePlacing = ({ coordinator, random, reads, settings }: PlacingPar
     const orderId = OrderId.make(yield* random.uuidV7())
     const { reservationTtlMillis } = settings
     const outcome = yield* coordinator.place({ ...buyer, ...wanted, orderId, reservationTtlMillis }, deadlineMillis)
+    yield* noteOutcome(outcome)
     switch (outcome._tag) {
       case "CartChanged":
       case "Refused":
@@ -83,6 +85,20 @@ export const makePlacing = ({ coordinator, random, reads, settings }: PlacingPar
       case "Accepted":
         return { _tag: "Placed", order: orderOf(buyer, outcome), isReplayed: false }
     }
+  })
+
+/** What came of it, for the order's trace and the request's line. */
+const noteOutcome = (outcome: CoordinatedOutcome): Effect.Effect<void> =>
+  Effect.withFiber((fiber) => {
+    if (outcome._tag === "Accepted" || outcome._tag === "Repeated") {
+      noteOnRequest(fiber, "hedonify.order.id", outcome.orderId)
+    }
+    if (outcome._tag === "Accepted") noteOnRequest(fiber, "hedonify.shard", outcome.homeShard)
+    return noted(() => ({
+      "hedonify.outcome": outcome._tag,
+      ...("orderId" in outcome ? { "hedonify.order.id": outcome.orderId } : {}),
+      ...(outcome._tag === "Refused" ? { "hedonify.refusal.code": outcome.refusal.code } : {}),
+    }))
   })
 
 /** An order as it was placed just now. */

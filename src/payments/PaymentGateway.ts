@@ -10,6 +10,7 @@ import { NodeHttpClient } from "@effect/platform-node"
 import { ByteSize, Context, Duration, Effect, Exit, Layer, Schedule, Schema } from "effect"
 import { HttpClient, HttpClientRequest, type HttpClientResponse, HttpIncomingMessage } from "effect/http"
 import { CircuitBreaker } from "effect/persistence"
+import { traceHeaders } from "../platform/tracing/spans.ts"
 import { type Charge, Charge as ChargeSchema, type Chargeable, isOf } from "./charge.ts"
 import * as bounds from "./paymentBounds.ts"
 
@@ -91,7 +92,8 @@ const make = Effect.fnUntraced(function* (url: string) {
 
   /** One request and its answer; what the provider could not say is a failure that another attempt may mend. */
   const attempt = (request: HttpClientRequest.HttpClientRequest): Effect.Effect<Answer, GatewayError> =>
-    client.execute(request).pipe(
+    Effect.flatMap(traceHeaders, (headers) => client.execute(HttpClientRequest.setHeaders(request, headers))).pipe(
+      Effect.provideService(HttpClient.TracerPropagationEnabled, false),
       Effect.flatMap(answerOf),
       Effect.mapError(() => away("the payment provider cannot be reached")),
       Effect.timeoutOrElse({

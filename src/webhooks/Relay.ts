@@ -17,6 +17,7 @@ import { makeFanOut } from "./fanOut.ts"
 import { pauseAfter } from "./retries.ts"
 import { type Answer, Sender } from "./Sender.ts"
 import { signedHeaders } from "./signing.ts"
+import { noted, spanned, traceHeaders, wantTrace } from "../platform/tracing/spans.ts"
 import type { WebhookId } from "./webhook.ts"
 import { deliveriesAtOnceMax, failingMaxMillis, turnMaxMillis } from "./webhookBounds.ts"
 
@@ -53,26 +54,40 @@ const make = Effect.gen(function* () {
   const relayId = SecureRandom.uuidV4Unsafe()
 
   /** Sends one delivery and writes down what came of it; whether the webhook is still turned on. */
-  const attempt = Effect.fnUntraced(function* (receiver: statements.Receiver, delivery: statements.DueDelivery) {
-    const nowMillis = yield* Clock.currentTimeMillis
-    const secrets = receiver.previousSecret === null ? [receiver.secret] : [receiver.secret, receiver.previousSecret]
-    const headers = signedHeaders(secrets, delivery.eventId, nowMillis, delivery.payload)
-    const answer = yield* sender.post(receiver.url, headers, delivery.payload)
-    const status = answer._tag === "Answered" ? answer.status : null
-    if (isAccepted(answer)) {
-      yield* statements.recordSuccess(sql, receiver.id, delivery.id, status)
-      return true
-    }
-    const leftAloneMillis = answer._tag === "Answered" ? answer.retryAfterMillis : 0
-    const pauseMillis = yield* pauseAfter(delivery.attempts + 1, leftAloneMillis)
-    yield* statements.recordFailure(sql, receiver.id, delivery.id, { status, error: errorOf(answer), pauseMillis })
-    const isOff = yield* status === goneStatus
-      ? statements.turnOff(sql, receiver.id, "gone", 0)
-      : statements.turnOff(sql, receiver.id, "failing", failingMaxMillis)
-    if (isOff)
-      yield* Effect.logWarning("A webhook was turned off").pipe(Effect.annotateLogs({ id: receiver.id, status }))
-    return !isOff && status !== goneStatus
-  })
+  const attempt = Effect.fnUntraced(
+    function* (receiver: statements.Receiver, delivery: statements.DueDelivery) {
+      const nowMillis = yield* Clock.currentTimeMillis
+      const secrets = receiver.previousSecret === null ? [receiver.secret] : [receiver.secret, receiver.previousSecret]
+      const signed = signedHeaders(secrets, delivery.eventId, nowMillis, delivery.payload)
+      const headers = { ...signed, ...(yield* traceHeaders) }
+      const answer = yield* sender.post(receiver.url, headers, delivery.payload)
+      const status = answer._tag === "Answered" ? answer.status : null
+      yield* noted(() => ({
+        "hedonify.webhook.id": receiver.id,
+        "hedonify.event.id": delivery.eventId,
+        "hedonify.webhook.attempt": delivery.attempts + 1,
+        "http.request.method": "POST",
+        ...(status === null ? { "error.type": "unanswered" } : { "http.response.status_code": status }),
+      }))
+      if (!isAccepted(answer)) yield* wantTrace
+      if (isAccepted(answer)) {
+        yield* statements.recordSuccess(sql, receiver.id, delivery.id, status)
+        return true
+      }
+      const leftAloneMillis = answer._tag === "Answered" ? answer.retryAfterMillis : 0
+      const pauseMillis = yield* pauseAfter(delivery.attempts + 1, leftAloneMillis)
+      yield* statements.recordFailure(sql, receiver.id, delivery.id, { status, error: errorOf(answer), pauseMillis })
+      const isOff = yield* status === goneStatus
+        ? statements.turnOff(sql, receiver.id, "gone", 0)
+        : statements.turnOff(sql, receiver.id, "failing", failingMaxMillis)
+      if (isOff)
+        yield* Effect.logWarning("A webhook was turned off").pipe(
+          Effect.annotateLogs({ webhookId: receiver.id, status }),
+        )
+      return !isOff && status !== goneStatus
+    },
+    spanned("webhook.attempt", { kind: "producer", root: true }),
+  )
 
   const turn = Effect.fnUntraced(function* (webhookId: WebhookId) {
     const endMillis = (yield* Clock.currentTimeMillis) + turnMaxMillis

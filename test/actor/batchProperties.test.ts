@@ -39,6 +39,7 @@ const entryOf = (command: Command): Entry => ({
   command,
   deadlineMillis: Infinity,
   span: null,
+  enqueuedAt: 0n,
   phase: "taken",
   isPlannedAgain: false,
   isSuspect: false,

@@ -7,14 +7,25 @@ import { createServer, type IncomingHttpHeaders } from "node:http"
 
 const Attribute = Schema.Struct({
   key: Schema.String,
-  value: Schema.Struct({ stringValue: Schema.optionalKey(Schema.String) }),
+  value: Schema.Struct({
+    stringValue: Schema.optionalKey(Schema.String),
+    intValue: Schema.optionalKey(Schema.Union([Schema.Finite, Schema.String])),
+    doubleValue: Schema.optionalKey(Schema.Finite),
+  }),
 })
 const Span = Schema.Struct({
   name: Schema.String,
+  kind: Schema.Int,
   traceId: Schema.String,
   spanId: Schema.String,
   parentSpanId: Schema.optionalKey(Schema.String),
+  startTimeUnixNano: Schema.String,
+  endTimeUnixNano: Schema.String,
+  attributes: Schema.Array(Attribute),
+  links: Schema.Array(Schema.Struct({ traceId: Schema.String, spanId: Schema.String })),
+  status: Schema.Struct({ code: Schema.Int }),
 })
+export type ReceivedSpan = typeof Span.Type
 const ExportRequest = Schema.Struct({
   resourceSpans: Schema.Array(
     Schema.Struct({
@@ -23,11 +34,17 @@ const ExportRequest = Schema.Struct({
     }),
   ),
 })
+/** What is said of a span, by name. */
+export const attributesOf = ({ attributes }: Pick<ReceivedSpan, "attributes">): Record<string, unknown> =>
+  Object.fromEntries(
+    attributes.map(({ key, value }) => [key, value.stringValue ?? value.doubleValue ?? Number(value.intValue)]),
+  )
+
 const decodeRequest = Schema.decodeUnknownSync(Schema.fromJsonString(ExportRequest))
 
 export interface OtlpReceiver {
   readonly url: string
-  readonly spans: Array<typeof Span.Type>
+  readonly spans: Array<ReceivedSpan>
   readonly resource: Map<string, string | undefined>
   readonly headers: Array<IncomingHttpHeaders>
 }

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Duration, Effect, Layer, Option } from "effect"
 import { afterEach, vi } from "vitest"
-import * as Telemetry from "../../src/platform/telemetry.ts"
+import * as Telemetry from "../../src/platform/tracing/telemetry.ts"
 import { otlpReceiver } from "./otlpReceiver.ts"
 
 const order = Effect.void.pipe(

@@ -10,11 +10,13 @@
  * Modes: it serves while it has a lease; without one it answers `busy` to everything; drained it accepts nothing and
  * its fiber ends. `grant` and `revoke` move between the first two, `drain` is final.
  */
-import { Cause, Clock, Effect, Fiber, Latch, Queue, Scheduler, type Scope } from "effect"
+import { Cause, Clock, Effect, Exit, Fiber, Latch, Queue, Scheduler, type Scope } from "effect"
 import { settlePauseMillis } from "../../domain/bounds.ts"
 import type { Command, Outcome, OutcomeOf } from "../../domain/commands.ts"
 import type { Shard } from "../../domain/ids.ts"
+import { RecordedSpan } from "../../platform/tracing/recording.ts"
 import { runBatch, type Ending } from "./batch.ts"
+import { beginBatchTrace } from "./batchTrace.ts"
 import { DeadlineWheel } from "./DeadlineWheel.ts"
 import { Busy, type CommandError, type Entry, OutcomeUnknown, type Reply } from "./mailboxEntry.ts"
 import { voidUntilKnown } from "./settlement.ts"
@@ -75,6 +77,7 @@ export const make = Effect.fnUntraced(function* (
   let ordered: Lease | "none" | null = null
   let isDraining = false
   const { offerTtlMillis } = settings
+  const clock = yield* Clock.Clock
 
   /** Callers run when the loop next gives way, by when it has sent the next commit: PostgreSQL is not kept waiting. */
   const answer = (answers: ReadonlyArray<readonly [Entry, Effect.Effect<Outcome, CommandError>]>): void => {
@@ -108,12 +111,14 @@ export const make = Effect.fnUntraced(function* (
 
   const submit = <C extends Command>(command: C, deadlineMillis: number): Effect.Effect<OutcomeOf<C>, CommandError> =>
     Effect.withFiber((fiber) => {
-      const span = fiber.cache.span
+      const span = fiber.cache.tracerEnabled && fiber.cache.span instanceof RecordedSpan ? fiber.cache.span : null
+      const enqueuedAt = span === null ? 0n : fiber.getRef(Clock.Clock).currentTimeNanosUnsafe()
       return Effect.callback<Outcome, CommandError>((resume) => {
         const entry: Entry = {
           command,
           deadlineMillis,
-          span: span !== undefined && span.sampled ? span : null,
+          span,
+          enqueuedAt,
           phase: "waiting",
           isPlannedAgain: false,
           isSuspect: false,
@@ -227,12 +232,18 @@ export const make = Effect.fnUntraced(function* (
     counts.batches += 1
     counts.commands += entries.length
     counts.lastBatchSize = entries.length
-    yield* traced(shard, entries, runBatch({ shard, store, state, lease, entries, nowMillis, offerTtlMillis })).pipe(
+    const trace = beginBatchTrace(shard, entries, clock)
+    const batch = runBatch({ shard, store, state, lease, entries, nowMillis, offerTtlMillis })
+    const exit = yield* (trace === null ? batch : trace.around(batch)).pipe(
       Effect.matchCauseEffect({
-        onSuccess: (ending) => Effect.sync(() => conclude(ending)),
-        onFailure: (cause) => (Cause.hasInterrupts(cause) ? Effect.failCause(cause) : recover(entries, cause)),
+        onSuccess: (ending) => Effect.sync(() => (conclude(ending), Exit.void)),
+        onFailure: (cause) =>
+          Cause.hasInterrupts(cause)
+            ? Effect.failCause(cause)
+            : Effect.as(recover(entries, cause), Exit.failCause(cause)),
       }),
     )
+    trace?.end(exit)
   })
 
   yield* Effect.forkScoped(Effect.forever(turnWheel))
@@ -262,18 +273,6 @@ export const make = Effect.fnUntraced(function* (
     status: () => ({ shard, lease: currentLease(), mailboxDepth: Queue.sizeUnsafe(mailbox), ...counts }),
   }
 })
-
-/**
- * A batch that carries traced orders is a part of the first one's trace and linked to the others: most batches carry
- * one at the default ratio, whose trace then leads to its commit.
- */
-const traced = <A, E>(shard: Shard, entries: ReadonlyArray<Entry>, batch: Effect.Effect<A, E>): Effect.Effect<A, E> => {
-  const [parent, ...others] = entries.flatMap((entry) => (entry.span === null ? [] : [entry.span]))
-  if (parent === undefined) return batch
-  const attributes = { "hedonify.shard": shard, "hedonify.batch.size": entries.length }
-  const links = others.map((span) => ({ span, attributes: {} }))
-  return Effect.withSpan(batch, "ShardActor.batch", { parent, links, attributes, captureStackTrace: false })
-}
 
 const busy = Effect.fail(new Busy())
 const outcomeUnknown = Effect.fail(new OutcomeUnknown())

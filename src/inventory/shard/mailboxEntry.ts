@@ -2,8 +2,9 @@
  * A command on its way through a shard's mailbox, and the ways in which it can fail to be decided. Refusals are not
  * among them: a refusal is an answer.
  */
-import { type Effect, Schema, type Tracer } from "effect"
+import { type Effect, Schema } from "effect"
 import type { Command, Outcome } from "../../domain/commands.ts"
+import type { RecordedSpan } from "../../platform/tracing/recording.ts"
 
 /** Nothing happened and nothing will; the same command may be sent again. */
 export class Busy extends Schema.TaggedError<Busy>()("Busy", {}) {}
@@ -17,8 +18,9 @@ export type CommandError = Busy | OutcomeUnknown | CommandFailed
 export interface Entry {
   readonly command: Command
   readonly deadlineMillis: number
-  /** The caller's span where it is sampled, for the batch to link to. */
-  readonly span: Tracer.AnySpan | null
+  /** The caller's span where it is recorded, and since when it waits, by the clock of spans. */
+  readonly span: RecordedSpan | null
+  readonly enqueuedAt: bigint
   /** `waiting` may still be given up; `taken` is being planned or committed. */
   phase: "waiting" | "taken" | "answered"
   /** Whether it went back to the front of the queue once because of what only a commit found. */

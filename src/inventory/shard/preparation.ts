@@ -152,6 +152,7 @@ export const offerEntry = (productId: ProductId): Entry => ({
   command: { _tag: "Offer", productId },
   deadlineMillis: Infinity,
   span: null,
+  enqueuedAt: 0n,
   phase: "taken",
   isPlannedAgain: false,
   isSuspect: false,

@@ -22,7 +22,8 @@ import {
   StoreUnknown,
   StoreUnreachable,
 } from "./ShardStore.ts"
-import { spanned } from "../../platform/spans.ts"
+import { commitSpan } from "../../platform/tracing/recording.ts"
+import { noted, spanned } from "../../platform/tracing/spans.ts"
 import type { Statement } from "./sqlParameters.ts"
 import { acquireShards } from "./takeover.ts"
 import { isConnectionLost, type QueryError, serverError, WriterConnections } from "./writerConnections.ts"
@@ -61,10 +62,18 @@ export const layerNoDeps = Layer.effect(
         Effect.mapError(unreachable),
       )
 
-    const commit = Effect.fnUntraced(function* (batch: BatchWrite) {
-      const [row] = yield* write<CommitRow>(batch.shard, commitStatement(batch))
-      return row === undefined ? notApplied : applied(batch, row)
-    }, spanned("ShardStore.commit"))
+    const commit = Effect.fnUntraced(
+      function* (batch: BatchWrite) {
+        yield* noted(() => ({
+          "db.system.name": "postgresql",
+          "hedonify.lease.epoch": batch.epoch,
+          "hedonify.lease.batch": batch.batch,
+        }))
+        const [row] = yield* write<CommitRow>(batch.shard, commitStatement(batch))
+        return row === undefined ? notApplied : applied(batch, row)
+      },
+      spanned(commitSpan, { kind: "client" }),
+    )
 
     const facts = Effect.fnUntraced(function* (shard: Shard, request: FactsRequest) {
       const [row] = yield* read<reads.FactsRow>(shard, reads.facts(shard, request))

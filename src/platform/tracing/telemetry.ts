@@ -5,17 +5,13 @@
  * Must stay true: the standard OTEL_* names mean what the OpenTelemetry specification says; a collector that is slow
  * or gone costs spans, never an order, and delays the shutdown by `flushTimeoutMillis` at most.
  */
-import * as NodeSdk from "@effect/opentelemetry/NodeSdk"
+import * as Resource from "@effect/opentelemetry/Resource"
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http"
-import {
-  BatchSpanProcessor,
-  ParentBasedSampler,
-  type Sampler,
-  TraceIdRatioBasedSampler,
-} from "@opentelemetry/sdk-trace-base"
-import { Config, Effect, Layer, References, Schema } from "effect"
-import manifest from "../../package.json" with { type: "json" }
-import { type CannotStart, cannotStart } from "./CannotStart.ts"
+import { Config, Effect, Layer, References, Schema, Tracer } from "effect"
+import manifest from "../../../package.json" with { type: "json" }
+import { type CannotStart, cannotStart } from "../CannotStart.ts"
+import { exportingTo, keepingNone } from "./exporting.ts"
+import { makeRecordingTracer, type SamplerName, samplers } from "./recordingTracer.ts"
 
 /** One trace in a hundred tells where time goes; more costs throughput that nobody asked to spend. */
 const sampledRatioDefault = 0.01
@@ -23,15 +19,6 @@ const sampledRatioDefault = 0.01
 const flushTimeoutMillis = 3_000
 
 const ratio = Schema.FiniteFromString.check(Schema.isBetween({ minimum: 0, maximum: 1 }))
-
-const samplers = [
-  "always_on",
-  "always_off",
-  "traceidratio",
-  "parentbased_always_on",
-  "parentbased_always_off",
-  "parentbased_traceidratio",
-] as const
 
 /** A standard setting, where an empty value counts as none, as the specification wants it. */
 const setting = <S extends Schema.Codec<unknown, string>, Default>(name: string, schema: S, otherwise: Default) =>
@@ -55,20 +42,40 @@ export const layer: Layer.Layer<never, CannotStart> = Layer.unwrap(
     const given = yield* Effect.mapError(settings, (error) => cannotStart(`Telemetry: ${error.message}`))
     const isOff =
       given.disabled === "true" || given.exporter === "none" || (given.endpoint === "" && given.tracesEndpoint === "")
-    return isOff ? withoutSpans : exportingSpans(given)
+    return isOff ? withoutSpans(given) : exportingSpans(given)
   }),
 )
 
-const withoutSpans = Layer.succeed(References.TracerEnabled, false)
+/** Requests are told apart all the same: by the same rule each that matters has its log line. */
+const withoutSpans = (given: Config.Success<typeof settings>): Layer.Layer<never> =>
+  Layer.merge(
+    Layer.succeed(References.TracerEnabled, false),
+    Layer.sync(Tracer.Tracer, () =>
+      makeRecordingTracer(given.sampler ?? samplerDefault, given.sampledRatio, keepingNone()),
+    ),
+  )
 
 const exportingSpans = (given: Config.Success<typeof settings>): Layer.Layer<never> =>
-  NodeSdk.layer(() => ({
-    resource: { serviceName: given.serviceName, serviceVersion: manifest.version },
-    // Address, headers, compression, time-outs and queue sizes are read from the environment by the SDK itself.
-    spanProcessor: new BatchSpanProcessor(new OTLPTraceExporter()),
-    tracerConfig: given.sampler === undefined ? { sampler: shareOfTraces(given.sampledRatio) } : {},
-    shutdownTimeout: flushTimeoutMillis,
-  }))
+  Layer.effect(
+    Tracer.Tracer,
+    Effect.gen(function* () {
+      const resource = yield* Resource.Resource
+      // Address, headers, compression, time-outs and batch sizes are read from the environment by the SDK itself.
+      const exporting = yield* Effect.acquireRelease(
+        Effect.sync(() =>
+          exportingTo(new OTLPTraceExporter(), resource, { name: manifest.name, version: manifest.version }),
+        ),
+        ({ close }) =>
+          Effect.promise(() => close().catch(() => undefined)).pipe(
+            Effect.interruptible,
+            Effect.timeoutOption(flushTimeoutMillis),
+          ),
+      )
+      return makeRecordingTracer(given.sampler ?? samplerDefault, given.sampledRatio, exporting)
+    }),
+  ).pipe(
+    Layer.provide(Resource.layerFromEnv({ "service.name": given.serviceName, "service.version": manifest.version })),
+  )
 
-/** The standard's default samples everything; ours follows the caller's decision and otherwise takes a share. */
-const shareOfTraces = (share: number): Sampler => new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(share) })
+/** The standard's default keeps everything; ours follows the caller's decision and otherwise takes a share. */
+const samplerDefault: SamplerName = "parentbased_traceidratio"
