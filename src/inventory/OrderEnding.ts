@@ -10,6 +10,7 @@ import { Clock, Context, Effect, Layer } from "effect"
 import { SecureRandom } from "effect/crypto"
 import type { CancelOutcome, EndingLine, EndingOrder, RefundOutcome } from "../domain/commands.ts"
 import type { CallerId, OrderId, Shard } from "../domain/ids.ts"
+import { mayBecome, type OrderStatus } from "../domain/order.ts"
 import { Inventory } from "./Inventory.ts"
 import { Busy, type CommandError } from "./shard/mailboxEntry.ts"
 import { type EndableOrder, ShardStore } from "./store/ShardStore.ts"
@@ -51,6 +52,18 @@ const make = Effect.fnUntraced(function* (settings: { readonly orderDeadlineMill
       { concurrency: "unbounded", discard: true },
     )
 
+  /**
+   * Why an ending came to nothing is looked up after its batch. Where the status found by then would let it go on, since
+   * another writer changed the order in between, nobody is refused by it: nothing happened, so the caller tries again.
+   */
+  const stillRefused = <R extends { readonly refusal: { readonly status: OrderStatus } }>(
+    refused: R,
+    endings: ReadonlyArray<OrderStatus>,
+  ): Effect.Effect<R, Busy> =>
+    endings.some((ending) => mayBecome(refused.refusal.status, ending))
+      ? Effect.fail(new Busy())
+      : Effect.succeed(refused)
+
   const cancel = Effect.fn("OrderEnding.cancel")(function* (
     caller: CallerId,
     orderId: OrderId,
@@ -66,7 +79,7 @@ const make = Effect.fnUntraced(function* (settings: { readonly orderDeadlineMill
     const command = yield* ending(order)
     const outcome = yield* inventory.submit(order.homeShard, { ...command, _tag: "Cancel" as const }, deadlineMillis)
     if (outcome._tag === "Cancelled") yield* takeBack(order.homeShard, command, deadlineMillis)
-    return outcome
+    return outcome._tag === "Refused" ? yield* stillRefused(outcome, ["cancelled", "refunded"]) : outcome
   })
 
   const refund = Effect.fn("OrderEnding.refund")(function* (
@@ -79,7 +92,7 @@ const make = Effect.fnUntraced(function* (settings: { readonly orderDeadlineMill
     const command = yield* ending(order)
     const outcome = yield* inventory.submit(order.homeShard, { ...command, _tag: "Refund" as const }, deadlineMillis)
     if (outcome._tag === "Refunded") yield* takeBack(order.homeShard, command, deadlineMillis)
-    return outcome
+    return outcome._tag === "Refused" ? yield* stillRefused(outcome, ["refunded"]) : outcome
   })
 
   const expire = Effect.fnUntraced(function* (order: EndableOrder): Effect.fn.Return<void, CommandError> {

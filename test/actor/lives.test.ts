@@ -8,8 +8,6 @@ import { SecureRandom } from "effect/crypto"
 import { TestClock } from "effect/testing"
 import type { Cancel, Command, Expire, Extend, Reserve } from "../../src/domain/commands.ts"
 import { PaymentId, ShipmentId } from "../../src/domain/ids.ts"
-import type { OrderStatus } from "../../src/domain/order.ts"
-import type { ShardStore } from "../../src/inventory/store/ShardStore.ts"
 import { fingerprintOf } from "../inventory/fixtures.ts"
 import { gateBefore, startOneShard } from "./oneShard.ts"
 
@@ -95,51 +93,6 @@ describe("an order whose commits are not heard of", () => {
         database.tables.payments.all().map((row) => row.status),
         ["refunded"],
       )
-    }).pipe(quiet),
-  )
-})
-
-describe("an order that another writer changes between a commit and the look at why it did nothing", () => {
-  it.effect("is not said to be unfit for a refund or a parcel that it is fit for by now", () =>
-    Effect.gen(function* () {
-      let meanwhile = () => {}
-      const wrap = (store: ShardStore["Service"]): ShardStore["Service"] => ({
-        ...store,
-        facts: (shard, request) =>
-          Effect.suspend(() => {
-            if (request.statuses.length > 0) meanwhile()
-            return store.facts(shard, request)
-          }),
-      })
-      const shop = yield* startOneShard({ wrap })
-      const ordered = shop.order(2)
-      yield* shop.send(ordered)
-      const { tables } = shop.database
-      const become = (status: OrderStatus) => {
-        const row = tables.orders.get(ordered.orderId) ?? assert.fail("no order")
-        tables.orders.put({ ...row, status, paidAtMillis: status === "reserved" ? null : row.createdAtMillis })
-      }
-      const { merchantId } = tables.products.all()[0] ?? assert.fail("no product")
-      const refund = {
-        _tag: "Refund",
-        orderId: ordered.orderId,
-        lines: [{ productId: shop.product, shard: 0, returnId: id() }],
-      } as const
-      const parcel = {
-        _tag: "Ship",
-        shipmentId: ShipmentId.make(id()),
-        orderId: ordered.orderId,
-        merchantId,
-        carrier: "post",
-        trackingNumber: "1",
-      } as const
-      const still = { code: "not_refundable", status: "reserved" } as const
-      assert.deepStrictEqual(yield* shop.send(refund), { _tag: "Refused", refusal: still })
-      meanwhile = () => become("paid")
-      for (const command of [refund, parcel]) {
-        become("reserved")
-        assert.deepStrictEqual((yield* Effect.flip(shop.send(command)))._tag, "Busy")
-      }
     }).pipe(quiet),
   )
 })

@@ -1,10 +1,12 @@
 /** The actor on real PostgreSQL: the shortest way through everything a command can meet. */
 import { assert, layer } from "@effect/vitest"
-import { Clock, Effect, Layer, Option, Tracer } from "effect"
+import { Clock, Effect, Layer, Option } from "effect"
 import type { Command } from "../../src/domain/commands.ts"
 import * as PostgresShardStore from "../../src/inventory/store/PostgresShardStore.ts"
 import * as ShardActor from "../../src/inventory/shard/ShardActor.ts"
 import { ShardStore } from "../../src/inventory/store/ShardStore.ts"
+import type { RecordedSpan } from "../../src/platform/tracing/recording.ts"
+import { makeRecordingTracer } from "../../src/platform/tracing/recordingTracer.ts"
 import { testDatabase } from "../platform/testDatabase.ts"
 import { balanceOf, hold, makeMerchant, makeProduct, makeShards, newAttempt, reserve, restock } from "./fixtures.ts"
 
@@ -172,31 +174,27 @@ layer(stores, { excludeTestServices: true })("a shard's writer on PostgreSQL", (
     }),
   )
 
-  it.effect("leads the trace of an order to the batch and the commit that carried it", () => {
-    const spans: Array<Tracer.Span> = []
-    const tracer = Tracer.make({
-      span: (options) => {
-        const span = new Tracer.NativeSpan(options)
-        spans.push(span)
-        return span
-      },
-    })
+  it.effect("links the traces of orders to the batch that carried them, which is linked to them", () => {
+    const spans: Array<RecordedSpan> = []
+    const sink = { send: (span: RecordedSpan) => void spans.push(span), mayKeepMore: () => true, dropped: () => {} }
     return Effect.gen(function* () {
       const { send } = yield* startActor(0)
       const product = yield* makeProduct(yield* makeMerchant(), 5)
       const orders = ["first", "second"].map((name) => Effect.withSpan(send(reserve([[product, 1]])), name))
       yield* Effect.all(orders, { concurrency: "unbounded" })
-      const named = (name: string) => spans.find((span) => span.name === name)
+      const named = (name: string) => spans.find((span) => span.name === name) ?? assert.fail(`no span ${name}`)
       const batch = named("ShardActor.batch")
-      const parent = batch === undefined ? undefined : Option.getOrUndefined(batch.parent)
-      assert.strictEqual(parent?.spanId, named("first")?.spanId)
       assert.deepStrictEqual(
-        batch?.links.map((link) => link.span.spanId),
-        [named("second")?.spanId],
+        batch.links.map((link) => link.span.spanId),
+        [named("first").spanId, named("second").spanId],
       )
-      assert.strictEqual(batch?.attributes.get("hedonify.batch.size"), 2)
-      const commit = named("ShardStore.commit")
-      assert.strictEqual(commit === undefined ? undefined : Option.getOrUndefined(commit.parent)?.spanId, batch?.spanId)
-    }).pipe(Effect.withTracer(tracer))
+      assert.strictEqual(batch.attributes.get("hedonify.batch.size"), 2)
+      const carried = spans.filter((span) => span.name === "batch")
+      assert.deepStrictEqual(
+        carried.map((span) => span.links.map((link) => link.span.spanId)),
+        [[batch.spanId], [batch.spanId]],
+      )
+      assert.strictEqual(Option.getOrUndefined(named("ShardStore.commit").parent)?.spanId, batch.spanId)
+    }).pipe(Effect.withTracer(makeRecordingTracer("always_on", 1, sink)))
   })
 })

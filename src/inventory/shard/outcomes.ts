@@ -11,7 +11,6 @@ import {
   type Refund,
   type RefundOutcome,
 } from "../../domain/commands.ts"
-import { mayBecome } from "../../domain/order.ts"
 import { learnt, paymentOutcome, shipmentOutcome } from "./outcomesOfLives.ts"
 import { Busy, type Entry, type Reply } from "./mailboxEntry.ts"
 import type { Plan } from "./planner.ts"
@@ -39,23 +38,21 @@ export const resolve = (
   const answers: Array<{ entry: Entry; answer: Reply }> = []
   let surprisedAt = Infinity
 
-  const cancelled = ({ orderId }: Cancel): CancelOutcome | Busy => {
+  const cancelled = ({ orderId }: Cancel): CancelOutcome => {
     if (!unended.has(orderId)) return { _tag: "Cancelled" }
     const status = statuses.get(orderId) ?? "expired"
     if (status === "cancelled" || status === "refunded") return { _tag: "AlreadyCancelled" }
-    if (mayBecome(status, "cancelled") || mayBecome(status, "refunded")) return new Busy()
     return { _tag: "Refused", refusal: { code: "not_cancellable", status } }
   }
-  const refunded = ({ orderId }: Refund): RefundOutcome | Busy => {
+  const refunded = ({ orderId }: Refund): RefundOutcome => {
     if (!unended.has(orderId)) return { _tag: "Refunded" }
     const status = statuses.get(orderId) ?? "expired"
     if (status === "refunded") return { _tag: "AlreadyRefunded" }
-    if (mayBecome(status, "refunded")) return new Busy()
     return { _tag: "Refused", refusal: { code: "not_refundable", status } }
   }
 
   /** What a command ends as that asks for the same as the one at `at`, which is answered already. */
-  const asRepeat = (command: Command, at: number): Reply => {
+  const asRepeat = (command: Command, at: number): Outcome => {
     const original = covered[at]?.command
     if (original === undefined || command._tag !== original._tag) return { _tag: "HoldMissing" }
     if (command._tag === "Reserve" && original._tag === "Reserve") {

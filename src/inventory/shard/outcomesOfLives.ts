@@ -1,7 +1,6 @@
 /**
  * Who is told what of an order's payments and shipments after a commit: what the commit says it did, and for what it
- * did not, why, by the rows as they are now. Where those would let it go on, since another writer changed them between
- * the commit and the look, nothing is refused: the caller is told to try again.
+ * did not, why, by the rows as they are now.
  */
 import type {
   Command,
@@ -15,9 +14,8 @@ import type {
 } from "../../domain/commands.ts"
 import { keyName } from "../../domain/commands.ts"
 import type { OrderId, PaymentId, ShipmentId } from "../../domain/ids.ts"
-import { isLive, mayBecome, type OrderStatus, type PaymentStatus } from "../../domain/order.ts"
+import { isLive, type OrderStatus, type PaymentStatus } from "../../domain/order.ts"
 import type { PaymentRefusal } from "../../domain/refusals.ts"
-import { Busy, type Reply } from "./mailboxEntry.ts"
 import type { Applied, FactsRead, KnownPayment, KnownShipment } from "../store/ShardStore.ts"
 
 /** What is known of orders' lives now that the batch is in the database. */
@@ -67,7 +65,7 @@ const whyNotPayable = (status: OrderStatus = "expired"): PaymentRefusal => {
   return isLive(status) ? { code: "already_paid" } : { code: "not_payable", status }
 }
 
-export const shipmentOutcome = (lives: Learnt, command: Command, atMillis: number): Reply => {
+export const shipmentOutcome = (lives: Learnt, command: Command, atMillis: number): Outcome => {
   if (command._tag === "Ship") return shipped(lives, command, atMillis)
   if (command._tag !== "Deliver") return { _tag: "Done" }
   const { orderId, shipmentId } = command
@@ -78,14 +76,12 @@ export const shipmentOutcome = (lives: Learnt, command: Command, atMillis: numbe
 }
 
 /** The same shipment said again is the one that is there. */
-const shipped = (lives: Learnt, command: Ship, atMillis: number): ShipOutcome | Busy => {
+const shipped = (lives: Learnt, command: Ship, atMillis: number): ShipOutcome => {
   const { carrier, merchantId, orderId, shipmentId, trackingNumber } = command
   if (!lives.unshipped.has(shipmentId)) return { _tag: "Shipped", shipmentId, createdAtMillis: atMillis }
   const known = lives.shipments.find((row) => row.orderId === orderId && row.merchantId === merchantId)
   if (known === undefined) {
-    const status = lives.statuses.get(orderId) ?? "expired"
-    if (mayBecome(status, "shipped")) return new Busy()
-    return { _tag: "Refused", refusal: { code: "not_shippable", status } }
+    return { _tag: "Refused", refusal: { code: "not_shippable", status: lives.statuses.get(orderId) ?? "expired" } }
   }
   if (known.carrier === carrier && known.trackingNumber === trackingNumber) {
     return { _tag: "Shipped", shipmentId: known.shipmentId, createdAtMillis: known.createdAtMillis }

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict"
 import type { Cancel, Command, Extend, Join, Leave, Refund, Ship } from "../../../src/domain/commands.ts"
 import type { OrderId } from "../../../src/domain/ids.ts"
-import { type OrderStatus, paymentTransitions, type PaymentStatus } from "../../../src/domain/order.ts"
+import { OrderStatus, paymentTransitions, type PaymentStatus } from "../../../src/domain/order.ts"
 import type { MemoryTables } from "../../../src/inventory/memory/memoryTables.ts"
 import { expiryCount, placeCount, processingCount, sentCount, statusCount, statusNumber } from "./counts.ts"
 import type { Submission } from "./history.ts"
@@ -131,7 +131,9 @@ const checkOrderRefusal = ({ command, look, submission }: Refused<Cancel | Refun
         not_payable: ["reserved", "expired", ...isPaid],
         not_shippable: ["paid", "partiallyShipped"],
       }
-      return demand(!goesOn[refusal.code].includes(status), `an order that is ${status} may go on`)
+      // Paid between the decision and the look at why: whoever asked for it is told to try again.
+      const isOld = OrderStatus.literals.some((before) => !goesOn[refusal.code].includes(before) && was(before))
+      return demand(isOld || !goesOn[refusal.code].includes(status), `an order that is ${status} may go on`)
     }
     case "expired":
       return demand(was("expired"), "its order had time")
