@@ -60,7 +60,7 @@ const make = Effect.fnUntraced(function* (settings: { readonly orderDeadlineMill
     refused: R,
     endings: ReadonlyArray<OrderStatus>,
   ): Effect.Effect<R, Busy> =>
-    endings.some((ending) => mayBecome(refused.refusal.status, ending))
+    endings.some((status) => mayBecome(refused.refusal.status, status))
       ? Effect.fail(new Busy())
       : Effect.succeed(refused)
 
