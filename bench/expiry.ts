@@ -26,9 +26,9 @@ import { quantile } from "./statistics.ts"
 const reservationsPerRound = 100_000
 const callersFilling = 512
 const orderEveryMillis = 5
-const secondsBefore = 5
+const secondsBefore = 15
 const lookEveryMillis = 100
-const roundsDefault = 1
+const roundsDefault = 2
 const secondsBar = 20
 const slownessBar = 3
 
