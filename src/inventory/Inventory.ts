@@ -7,6 +7,7 @@
 import { Context, Effect, Layer } from "effect"
 import type { Command, OutcomeOf } from "../domain/commands.ts"
 import type { Shard } from "../domain/ids.ts"
+import type { LoadedProduct } from "./InventoryListener.ts"
 import { Busy, type CommandError } from "./shard/mailboxEntry.ts"
 import * as ShardActor from "./shard/ShardActor.ts"
 import { type Lease, ShardStore } from "./store/ShardStore.ts"
@@ -30,6 +31,8 @@ export class Inventory extends Context.Service<
     readonly onFenced: (listener: (shard: Shard) => void) => void
     readonly drain: Effect.Effect<void>
     readonly statuses: () => ReadonlyArray<ShardActor.ShardStatus>
+    /** The products that this process's writers have in memory. */
+    readonly products: () => Iterable<LoadedProduct>
   }
 >()("hedonify/inventory/Inventory") {
   /** Every shard in this process. Without leases, until somebody grants them. */
@@ -57,6 +60,9 @@ export class Inventory extends Context.Service<
           },
           drain: Effect.forEach(actors, (actor) => actor.drain, { concurrency: "unbounded", discard: true }),
           statuses: () => actors.map((actor) => actor.status()),
+          products: function* () {
+            for (const actor of actors) yield* actor.products()
+          },
         })
       }),
     )

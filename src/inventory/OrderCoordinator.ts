@@ -21,6 +21,7 @@ import {
 import { AttemptId, type ProductId, type Shard } from "../domain/ids.ts"
 import type { RequestedLine } from "../domain/order.ts"
 import type { OrderRefusal } from "../domain/refusals.ts"
+import { type CoordinatedOutcome, heard } from "./askedOrders.ts"
 import { Inventory } from "./Inventory.ts"
 import { Busy, type CommandError } from "./shard/mailboxEntry.ts"
 import { ShardDirectory } from "./ShardDirectory.ts"
@@ -34,10 +35,6 @@ export interface OrderRequest extends Omit<Reserve, "_tag" | "held"> {
    */
   readonly holdFingerprint: string
 }
-
-export type CoordinatedOutcome =
-  | (Extract<ReserveOutcome, { _tag: "Accepted" }> & { readonly homeShard: Shard })
-  | Extract<ReserveOutcome, { _tag: "Repeated" | "Refused" | "CartChanged" }>
 
 export class OrderCoordinator extends Context.Service<
   OrderCoordinator,
@@ -228,7 +225,10 @@ const make = Effect.gen(function* () {
       return outcome._tag === "Accepted" ? { ...outcome, homeShard: part.shard, lines: part.lines } : outcome
     },
   )
-  return OrderCoordinator.of({ place, placeHeld })
+  return OrderCoordinator.of({
+    place: (request, deadlineMillis) => heard(place(request, deadlineMillis)),
+    placeHeld: (request, part, deadlineMillis) => heard(placeHeld(request, part, deadlineMillis)),
+  })
 })
 
 const refused = (refusal: OrderRefusal): CoordinatedOutcome => ({ _tag: "Refused", refusal })

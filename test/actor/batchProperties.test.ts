@@ -9,6 +9,7 @@ import * as fc from "fast-check"
 import { type Command, keyName, type Outcome } from "../../src/domain/commands.ts"
 import * as MemoryShardStore from "../../src/inventory/memory/MemoryShardStore.ts"
 import { readWaiters } from "../../src/inventory/memory/memoryReads.ts"
+import { silent } from "../../src/inventory/InventoryListener.ts"
 import { runBatch } from "../../src/inventory/shard/batch.ts"
 import type { Entry, Reply } from "../../src/inventory/shard/mailboxEntry.ts"
 import { ShardState } from "../../src/inventory/shard/ShardState.ts"
@@ -40,6 +41,7 @@ const entryOf = (command: Command): Entry => ({
   deadlineMillis: Infinity,
   span: null,
   enqueuedAt: 0n,
+  enqueuedAtMillis: 0,
   phase: "taken",
   isPlannedAgain: false,
   isSuspect: false,
@@ -73,7 +75,9 @@ const decideAll = (
   const answered: Array<Answered> = []
   const front: Array<ReadonlyArray<Entry>> = [given.batch.map(entryOf)]
   for (let entries = front.shift(); entries !== undefined; entries = front.shift()) {
-    const ending = atOnce(runBatch({ shard: here, store, state, lease, entries, nowMillis, offerTtlMillis: 60_000 }))
+    const ending = atOnce(
+      runBatch({ shard: here, store, state, lease, entries, nowMillis, offerTtlMillis: 60_000, listener: silent }),
+    )
     lease = ending.lease ?? lease
     if (ending.dropsState) state.clear()
     front.unshift(...ending.again.filter((group) => group.length > 0))

@@ -200,6 +200,7 @@ describe("the sweeper alone", () => {
       revoke: () => {},
       onFenced: () => {},
       drain: Effect.void,
+      products: () => [],
       statuses: () => [shop.actor.status()],
     })
     const ending = OrderEnding.of({

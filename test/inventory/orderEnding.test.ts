@@ -34,6 +34,7 @@ const refusedBy = (status: OrderStatus): Layer.Layer<OrderEnding> => {
         revoke: () => {},
         onFenced: () => {},
         drain: Effect.void,
+        products: () => [],
         statuses: () => [],
       }),
     ]),

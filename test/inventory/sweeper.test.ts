@@ -42,6 +42,7 @@ const sweeping = (
         revoke: () => {},
         onFenced: () => {},
         drain: Effect.void,
+        products: () => [],
         statuses: () => [status],
       }),
       Layer.succeed(OrderEnding, { cancel: () => Effect.succeed(null), refund: () => Effect.succeed(null), expire }),

@@ -15,6 +15,7 @@ import { settlePauseMillis } from "../../domain/bounds.ts"
 import type { Command, Outcome, OutcomeOf } from "../../domain/commands.ts"
 import type { Shard } from "../../domain/ids.ts"
 import { RecordedSpan } from "../../platform/tracing/recording.ts"
+import { InventoryListener, type LoadedProduct } from "../InventoryListener.ts"
 import { runBatch, type Ending } from "./batch.ts"
 import { beginBatchTrace } from "./batchTrace.ts"
 import { DeadlineWheel } from "./DeadlineWheel.ts"
@@ -54,6 +55,8 @@ export interface ShardActor {
   /** Accepts nothing new, decides what was accepted, and ends when everybody has an answer. */
   readonly drain: Effect.Effect<void>
   readonly status: () => ShardStatus
+  /** The products in memory, as the last commit left them. */
+  readonly products: () => Iterable<LoadedProduct>
 }
 
 export const make = Effect.fnUntraced(function* (
@@ -78,6 +81,7 @@ export const make = Effect.fnUntraced(function* (
   let isDraining = false
   const { offerTtlMillis } = settings
   const clock = yield* Clock.Clock
+  const listener = yield* InventoryListener
 
   /** Callers run when the loop next gives way, by when it has sent the next commit: PostgreSQL is not kept waiting. */
   const answer = (answers: ReadonlyArray<readonly [Entry, Effect.Effect<Outcome, CommandError>]>): void => {
@@ -112,19 +116,22 @@ export const make = Effect.fnUntraced(function* (
   const submit = <C extends Command>(command: C, deadlineMillis: number): Effect.Effect<OutcomeOf<C>, CommandError> =>
     Effect.withFiber((fiber) => {
       const span = fiber.cache.tracerEnabled && fiber.cache.span instanceof RecordedSpan ? fiber.cache.span : null
-      const enqueuedAt = span === null ? 0n : fiber.getRef(Clock.Clock).currentTimeNanosUnsafe()
+      const enqueuedAt = span === null ? 0n : clock.currentTimeNanosUnsafe()
       return Effect.callback<Outcome, CommandError>((resume) => {
         const entry: Entry = {
           command,
           deadlineMillis,
           span,
           enqueuedAt,
+          enqueuedAtMillis: clock.currentTimeMillisUnsafe(),
           phase: "waiting",
           isPlannedAgain: false,
           isSuspect: false,
           resume,
         }
-        if (isDraining || currentLease() === null || !Queue.offerUnsafe(mailbox, entry)) {
+        if (isDraining || currentLease() === null) return resume(busy)
+        if (!Queue.offerUnsafe(mailbox, entry)) {
+          listener.refusedFull(shard)
           return resume(busy)
         }
         if (Queue.sizeUnsafe(mailbox) >= settings.batchSizeMax) mailboxFull.openUnsafe()
@@ -162,7 +169,9 @@ export const make = Effect.fnUntraced(function* (
   const loseLease = (): void => {
     lease = null
     state.clear()
-    if (ordered === null) onFenced(shard)
+    if (ordered !== null) return
+    listener.fenced(shard)
+    onFenced(shard)
   }
 
   /** Those that are still wanted and in time; from here on a caller can no longer give up. */
@@ -174,7 +183,11 @@ export const make = Effect.fnUntraced(function* (
       if (entry.deadlineMillis <= nowMillis) late.push(entry)
       else claimed.push(entry)
     }
-    for (const entry of claimed) entry.phase = "taken"
+    for (const entry of claimed) {
+      entry.phase = "taken"
+      listener.waited((nowMillis - entry.enqueuedAtMillis) / 1000)
+    }
+    for (const _ of late) listener.late(shard)
     answerAll(late, busy)
     return claimed
   }
@@ -191,6 +204,7 @@ export const make = Effect.fnUntraced(function* (
     if (ending.lease !== null) lease = ending.lease
     if (ending.dropsState) state.clear()
     putInFront(ending.again)
+    for (const { answer: reply, entry } of ending.answers) listener.decided(entry.command._tag, reply._tag)
     answer(ending.answers.map(({ answer: reply, entry }) => [entry, replyEffect(reply)] as const))
     if (ending.isFenced) loseLease()
     state.trim()
@@ -233,7 +247,8 @@ export const make = Effect.fnUntraced(function* (
     counts.commands += entries.length
     counts.lastBatchSize = entries.length
     const trace = beginBatchTrace(shard, entries, clock)
-    const batch = runBatch({ shard, store, state, lease, entries, nowMillis, offerTtlMillis })
+    const batch = runBatch({ shard, store, state, lease, entries, nowMillis, offerTtlMillis, listener })
+    const takenAt = clock.currentTimeNanosUnsafe()
     const exit = yield* (trace === null ? batch : trace.around(batch)).pipe(
       Effect.matchCauseEffect({
         onSuccess: (ending) => Effect.sync(() => (conclude(ending), Exit.void)),
@@ -244,6 +259,7 @@ export const make = Effect.fnUntraced(function* (
       }),
     )
     trace?.end(exit)
+    listener.batched(shard, entries.length, Number(clock.currentTimeNanosUnsafe() - takenAt) / 1e9)
   })
 
   yield* Effect.forkScoped(Effect.forever(turnWheel))
@@ -270,6 +286,7 @@ export const make = Effect.fnUntraced(function* (
       // The last answers are on their way by now: behind them everybody has one.
       yield* Effect.callback<void>((resume) => dispatcher.scheduleTask(() => resume(Effect.void), 0))
     }),
+    products: () => state.products.values(),
     status: () => ({ shard, lease: currentLease(), mailboxDepth: Queue.sizeUnsafe(mailbox), ...counts }),
   }
 })

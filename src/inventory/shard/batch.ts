@@ -5,7 +5,7 @@
  * Must stay true: what a batch is refused for in memory is said only under a lease that is our own; what comes back for
  * somebody who waits is offered before anything else is decided.
  */
-import { Effect, Result } from "effect"
+import { Clock, Effect, Result } from "effect"
 import type { ProductId } from "../../domain/ids.ts"
 import { resolve } from "./outcomes.ts"
 import { type Plan, writes } from "./planner.ts"
@@ -89,12 +89,15 @@ const commit = Effect.fnUntraced(function* (
     form,
     offerTtlMillis: run.offerTtlMillis,
   })
+  const clock = yield* Clock.Clock
+  const beganAt = clock.currentTimeNanosUnsafe()
   let batch = run.lease.batch + 1
-  let settled = yield* settle(run.store, write(batch, "plain"))
+  let settled = yield* settle(run.store, write(batch, "plain"), run.listener)
   if (settled._tag === "Rejected" && settled.sqlState === uniqueViolation) {
     if (settled.numberUsed) batch += 1
-    settled = yield* settle(run.store, write(batch, "guarded"))
+    settled = yield* settle(run.store, write(batch, "guarded"), run.listener)
   }
+  run.listener.committed(Number(clock.currentTimeNanosUnsafe() - beganAt) / 1e9)
   if (settled._tag === "Fenced") return gaveUp(run.entries, { isFenced: true })
   if (settled._tag === "Rejected") {
     const lease = { epoch, batch: settled.numberUsed ? batch : batch - 1 }
@@ -109,7 +112,7 @@ const isOneCommandsFault = (sqlState: string): boolean => /^(22|23|42|54|XX)/.te
 
 /** A batch that fails for a reason of its own is halved until the culprit stands alone; all others go through. */
 const rejected = Effect.fnUntraced(function* (
-  { shard, state }: Run,
+  { listener, shard, state }: Run,
   { message, sqlState }: Extract<Settled, { _tag: "Rejected" }>,
   covered: ReadonlyArray<Entry>,
   rest: ReadonlyArray<Entry>,
@@ -134,6 +137,7 @@ const rejected = Effect.fnUntraced(function* (
     }
     return { ...ending, answers: [{ entry, answer: new CommandFailed({ reason }) }], again: [rest] }
   }
+  listener.plannedAgain("halved")
   const half = Math.ceil(covered.length / 2)
   return { ...ending, again: [covered.slice(0, half), covered.slice(half), rest] }
 })
@@ -163,6 +167,8 @@ const applied = Effect.fnUntraced(function* (
     else due.push(isGuess ? { entry, answer: new Busy() } : answered)
     if (isGuess) entry.isPlannedAgain = true
   }
+  if (again.length > 0) run.listener.plannedAgain("surprise")
+  run.listener.applied(planned.write, result)
   const { amendments, holds, joins, offers } = planned.write
   // Before what came back is noted: a batch may bring back what it has offered all of.
   run.state.forgetOffered(planned.offered)

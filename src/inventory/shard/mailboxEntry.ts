@@ -21,6 +21,7 @@ export interface Entry {
   /** The caller's span where it is recorded, and since when it waits, by the clock of spans. */
   readonly span: RecordedSpan | null
   readonly enqueuedAt: bigint
+  readonly enqueuedAtMillis: number
   /** `waiting` may still be given up; `taken` is being planned or committed. */
   phase: "waiting" | "taken" | "answered"
   /** Whether it went back to the front of the queue once because of what only a commit found. */

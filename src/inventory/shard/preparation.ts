@@ -19,6 +19,7 @@ import {
   type ShardStore,
   type StoreUnreachable,
 } from "../store/ShardStore.ts"
+import type { InventoryListener } from "../InventoryListener.ts"
 import type { Facts } from "./draft.ts"
 import type { Entry } from "./mailboxEntry.ts"
 import { plan, type Plan } from "./planner.ts"
@@ -32,6 +33,7 @@ export interface Run {
   readonly entries: ReadonlyArray<Entry>
   readonly nowMillis: number
   readonly offerTtlMillis: number
+  readonly listener: InventoryListener
 }
 
 interface Prepared {
@@ -71,6 +73,7 @@ export const prepare = Effect.fnUntraced(function* (run: Run): Effect.fn.Return<
   const { lease } = everything
   const learnt = everything.orders.length + everything.movements.length + heldProducts.length - released.length
   if (learnt === 0) return { entries, planned: first, lease }
+  run.listener.plannedAgain("facts")
   return { entries, planned: plan(shard, state.products, facts, commands, nowMillis), lease }
 })
 
@@ -153,6 +156,7 @@ export const offerEntry = (productId: ProductId): Entry => ({
   deadlineMillis: Infinity,
   span: null,
   enqueuedAt: 0n,
+  enqueuedAtMillis: 0,
   phase: "taken",
   isPlannedAgain: false,
   isSuspect: false,

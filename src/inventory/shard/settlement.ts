@@ -9,6 +9,7 @@
 import { Effect, Result } from "effect"
 import { settlePauseMillis } from "../../domain/bounds.ts"
 import type { BatchWrite } from "../../domain/batch.ts"
+import type { InventoryListener } from "../InventoryListener.ts"
 import { type Applied, connectionFailure, type Inspection, type ShardStore } from "../store/ShardStore.ts"
 
 export type Settled =
@@ -26,15 +27,25 @@ type Store = ShardStore["Service"]
 const mayRunAgain = (sqlState: string): boolean => sqlState === "40P01" || sqlState === "40001"
 const runsAgainMax = 5
 
-export const settle = Effect.fnUntraced(function* (store: Store, write: BatchWrite): Effect.fn.Return<Settled> {
+export const settle = Effect.fnUntraced(function* (
+  store: Store,
+  write: BatchWrite,
+  { settledUnknown }: Pick<InventoryListener, "settledUnknown">,
+): Effect.fn.Return<Settled> {
   let isUnknown = false
   let runs = 0
   while (true) {
     const attempt = yield* Effect.result(store.commit(write))
     if (Result.isSuccess(attempt)) {
-      if (attempt.success._tag === "Applied") return attempt.success
+      if (attempt.success._tag === "Applied") {
+        if (isUnknown) settledUnknown("applied")
+        return attempt.success
+      }
       const seen = yield* inspectUntilKnown(store, write)
-      if (seen !== "pending") return seen
+      if (seen !== "pending") {
+        settledUnknown(seen._tag === "AppliedUnseen" ? "applied" : seen._tag === "Fenced" ? "fenced" : "voided")
+        return seen
+      }
       isUnknown = true
     } else if (attempt.failure._tag === "StoreUnknown") {
       isUnknown = true
@@ -50,6 +61,7 @@ export const settle = Effect.fnUntraced(function* (store: Store, write: BatchWri
       const { message, sqlState } = attempt.failure
       if (!isUnknown) return { _tag: "Rejected", sqlState, message, numberUsed: false }
       const voided = yield* voidUntilKnown(store, write)
+      settledUnknown(voided === "voided" ? "voided" : voided._tag === "Fenced" ? "fenced" : "applied")
       const isVoid = voided === "voided" || voided._tag === "Rejected"
       return isVoid ? { _tag: "Rejected", sqlState, message, numberUsed: true } : voided
     }

@@ -39,5 +39,6 @@ export const remoteInventory = (
   revoke: () => {},
   onFenced: () => {},
   drain: Effect.void,
+  products: () => [],
   statuses: () => [],
 })
