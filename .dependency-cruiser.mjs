@@ -34,7 +34,9 @@ const below = {
     "webhooks",
     "payments",
   ],
+  metrics: ["domain", "platform", "inventory", "orders", "events", "webhooks", "payments", "http"],
   commands: [
+    "metrics",
     "domain",
     "platform",
     "inventory",

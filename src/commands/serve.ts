@@ -20,6 +20,9 @@ import { Readiness } from "../http/Readiness.ts"
 import { httpLayer } from "../http/server.ts"
 import { SingleOwner } from "../inventory/SingleOwner.ts"
 import { sellers } from "../merchants/sellers.ts"
+import { Instruments } from "../metrics/Instruments.ts"
+import { MetricsAddress } from "../metrics/MetricsAddress.ts"
+import { scraping } from "../metrics/scraping.ts"
 import { payments } from "../payments/layers.ts"
 import { CannotStart, cannotStart } from "../platform/CannotStart.ts"
 import { Configuration } from "../platform/Configuration.ts"
@@ -65,12 +68,14 @@ const announced = (seeded: Option.Option<Seeded>) =>
   Layer.effectDiscard(
     Effect.gen(function* () {
       const { address } = yield* HttpServer.HttpServer
+      const metrics = yield* MetricsAddress
       const url = HttpServer.formatAddress(address)
       const lines = [
         "",
         `Hedonify serves ${url}`,
-        `  docs  ${url}/docs`,
-        "  stop  Ctrl-C: answers what it has accepted, then stops",
+        `  docs     ${url}/docs`,
+        ...(Option.isSome(metrics) ? [`  metrics  ${metrics.value}`] : []),
+        "  stop     Ctrl-C: answers what it has accepted, then stops",
         "",
         ...(Option.isSome(seeded) ? [...seededLines(seeded.value), ""] : []),
       ]
@@ -83,6 +88,7 @@ const open = Layer.unwrap(Effect.map(seedWhenEmpty, (seeded) => Layer.provide(an
 
 /** Read from the bottom: each line outlives the ones above it. */
 const service = open.pipe(
+  Layer.provide(scraping),
   Layer.provide(readiness),
   Layer.provide(webhooks),
   Layer.provide([people, Products.layer, StockMovements.layer, Events.layer]),
@@ -90,7 +96,7 @@ const service = open.pipe(
   Layer.provide(application),
   Layer.provide(migrated),
   Layer.provide(Database.layer),
-  Layer.provide([Logging.layer, Telemetry.layer]),
+  Layer.provide([Logging.layer, Telemetry.layer, Instruments.layer]),
   Layer.provide(Configuration.layer),
 )
 

@@ -7,7 +7,7 @@
  * A failure says nothing of the charge: it may have been made.
  */
 import { NodeHttpClient } from "@effect/platform-node"
-import { ByteSize, Context, Duration, Effect, Exit, Layer, Schedule, Schema } from "effect"
+import { ByteSize, Clock, Context, Duration, Effect, Exit, Layer, Schedule, Schema } from "effect"
 import { HttpClient, HttpClientRequest, type HttpClientResponse, HttpIncomingMessage } from "effect/http"
 import { CircuitBreaker } from "effect/persistence"
 import { traceHeaders } from "../platform/tracing/spans.ts"
@@ -81,6 +81,25 @@ interface Answer {
 const answerOf = Effect.fnUntraced(function* (response: HttpClientResponse.HttpClientResponse) {
   return { status: response.status, body: yield* response.text } satisfies Answer
 })
+
+/** Told of each call of the provider; nobody listens unless the composition root says who. */
+export interface GatewayListener {
+  readonly called: (operation: "charge" | "find" | "cancel" | "refund", isAnswered: boolean, seconds: number) => void
+}
+export const GatewayListener = Context.Reference<GatewayListener>("hedonify/payments/GatewayListener", {
+  defaultValue: () => ({ called: () => {} }),
+})
+
+const heard = <A, E>(operation: Parameters<GatewayListener["called"]>[0], call: Effect.Effect<A, E>) =>
+  Effect.withFiber((fiber) => {
+    const clock = fiber.getRef(Clock.Clock)
+    const beganAt = clock.currentTimeNanosUnsafe()
+    return Effect.onExit(call, (exit) => {
+      const seconds = Number(clock.currentTimeNanosUnsafe() - beganAt) / 1e9
+      fiber.getRef(GatewayListener).called(operation, Exit.isSuccess(exit), seconds)
+      return Effect.void
+    })
+  }) as Effect.Effect<A, E>
 
 const make = Effect.fnUntraced(function* (url: string) {
   const client = yield* HttpClient.HttpClient
@@ -181,10 +200,10 @@ const make = Effect.fnUntraced(function* (url: string) {
     })
 
   return PaymentGateway.of({
-    charge,
-    find,
-    cancel: ending("cancel"),
-    refund: ending("refund"),
+    charge: (wanted) => heard("charge", charge(wanted)),
+    find: (payment) => heard("find", find(payment)),
+    cancel: (payment) => heard("cancel", ending("cancel")(payment)),
+    refund: (payment) => heard("refund", ending("refund")(payment)),
     isShut: breaker.state(breakerKey).pipe(
       Effect.map((state) => (state._tag === "Open" ? Duration.toMillis(state.retryAfter) > 0 : isProbing(state))),
       Effect.orElseSucceed(() => false),

@@ -65,13 +65,13 @@ const addresses = Layer.provideMerge(CallbackAddress.layer, PaymentSecret.layer)
 /** With the simulator of this process, whatever the settings say. */
 export const simulatedPayments = (options: PaymentOptions) =>
   paying(options).pipe(
-    Layer.provide(simulatedGateway),
+    Layer.provideMerge(simulatedGateway),
     Layer.provideMerge(simulated(options)),
     Layer.provideMerge(addresses),
   )
 
 const provided = (url: string) =>
-  paying({}).pipe(Layer.provide(PaymentGateway.layer(url.replace(/\/+$/, ""))), Layer.provideMerge(addresses))
+  paying({}).pipe(Layer.provideMerge(PaymentGateway.layer(url.replace(/\/+$/, ""))), Layer.provideMerge(addresses))
 
 export const payments = Layer.unwrap(
   Effect.map(Configuration, ({ paymentUrl }) =>

@@ -75,6 +75,8 @@ const readAll = Effect.gen(function* () {
   const values: ConfigurationValues = {
     host: yield* withFallback(settings.host),
     port: yield* withFallback(settings.port),
+    metricsHost: yield* withFallback(settings.metricsHost),
+    metricsPort: yield* withFallback(settings.metricsPort),
     dataDir: yield* withFallback(settings.dataDir),
     databaseUrl: yield* withoutFallback(settings.databaseUrl),
     redisUrl: yield* withoutFallback(settings.redisUrl),

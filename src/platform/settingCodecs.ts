@@ -38,6 +38,14 @@ export const wholeNumber = (minimum: number, maximum: number): SettingCodec<numb
   }
 }
 
+export const wholeNumberOrOff = (minimum: number, maximum: number): SettingCodec<number | "off"> => {
+  const { allowed, read } = wholeNumber(minimum, maximum)
+  return {
+    read: (given) => (given.toLowerCase() === "off" ? Option.some("off") : read(given)),
+    allowed: `${allowed}, or off`,
+  }
+}
+
 const inWords = (millis: number) => (millis === 0 ? "0" : Duration.format(Duration.millis(millis)))
 
 /** A bare number counts milliseconds, so that 0 needs no unit. */

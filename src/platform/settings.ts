@@ -16,6 +16,7 @@ import {
   type SettingCodec,
   text,
   wholeNumber,
+  wholeNumberOrOff,
 } from "./settingCodecs.ts"
 
 export interface Setting<A> {
@@ -62,6 +63,18 @@ export const settings = {
     about: "The port of the API; 0 picks a free one and prints it.",
     codec: wholeNumber(0, 65_535),
     fallback: "8080",
+  }),
+  metricsHost: required({
+    name: "HEDONIFY_METRICS_HOST",
+    about: "The address the metrics are served on.",
+    codec: text("a host name or an IP address", /^[\w.:-]+$/),
+    fallback: "127.0.0.1",
+  }),
+  metricsPort: required({
+    name: "HEDONIFY_METRICS_PORT",
+    about: "The port of the metrics; 0 picks a free one and prints it, off serves none.",
+    codec: wholeNumberOrOff(0, 65_535),
+    fallback: "9464",
   }),
   dataDir: required({
     name: "HEDONIFY_DATA_DIR",

@@ -38,6 +38,14 @@ export class Relay extends Context.Service<
   )
 }
 
+/** Told of each attempt; nobody listens unless the composition root says who. */
+export interface RelayListener {
+  readonly attempted: (isDelivered: boolean, seconds: number) => void
+}
+export const RelayListener = Context.Reference<RelayListener>("hedonify/webhooks/RelayListener", {
+  defaultValue: () => ({ attempted: () => {} }),
+})
+
 const isAccepted = (answer: Answer): boolean =>
   answer._tag === "Answered" && answer.status >= 200 && answer.status < 300
 
@@ -51,6 +59,7 @@ const goneStatus = 410
 const make = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   const sender = yield* Sender
+  const listener = yield* RelayListener
   const relayId = SecureRandom.uuidV4Unsafe()
 
   /** Sends one delivery and writes down what came of it; whether the webhook is still turned on. */
@@ -60,7 +69,10 @@ const make = Effect.gen(function* () {
       const secrets = receiver.previousSecret === null ? [receiver.secret] : [receiver.secret, receiver.previousSecret]
       const signed = signedHeaders(secrets, delivery.eventId, nowMillis, delivery.payload)
       const headers = { ...signed, ...(yield* traceHeaders) }
+      const clock = yield* Clock.Clock
+      const beganAt = clock.currentTimeNanosUnsafe()
       const answer = yield* sender.post(receiver.url, headers, delivery.payload)
+      listener.attempted(isAccepted(answer), Number(clock.currentTimeNanosUnsafe() - beganAt) / 1e9)
       const status = answer._tag === "Answered" ? answer.status : null
       yield* noted(() => ({
         "hedonify.webhook.id": receiver.id,
