@@ -105,6 +105,8 @@ const readAll = Effect.gen(function* () {
     trustedProxies: yield* withFallback(settings.trustedProxies),
     logLevel: yield* withFallback(settings.logLevel),
     logFile: yield* withoutFallback(settings.logFile),
+    logFileSizeMaxBytes: yield* withFallback(settings.logFileSizeMaxBytes),
+    logFilesMax: yield* withFallback(settings.logFilesMax),
     otlpEndpoint: yield* withoutFallback(settings.otlpEndpoint),
   }
   return values
