@@ -107,6 +107,7 @@ const readAll = Effect.gen(function* () {
     logFile: yield* withoutFallback(settings.logFile),
     logFileSizeMaxBytes: yield* withFallback(settings.logFileSizeMaxBytes),
     logFilesMax: yield* withFallback(settings.logFilesMax),
+    auditIntervalMillis: yield* withFallback(settings.auditIntervalMillis),
     otlpEndpoint: yield* withoutFallback(settings.otlpEndpoint),
   }
   return values

@@ -53,6 +53,15 @@ export const durationMillis = (minimum: number, maximum: number): SettingCodec<n
   }
 }
 
+/** The same, or Infinity where it is to happen never. */
+export const durationMillisOrOff = (minimum: number, maximum: number): SettingCodec<number> => {
+  const { allowed, read } = durationMillis(minimum, maximum)
+  return {
+    read: (given) => (given.toLowerCase() === "off" ? Option.some(Infinity) : read(given)),
+    allowed: `${allowed}; or off`,
+  }
+}
+
 /** A bare number counts bytes. */
 export const byteSize = (minimum: number, maximum: number): SettingCodec<number> => ({
   read: (given) =>

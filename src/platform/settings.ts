@@ -9,6 +9,7 @@ import {
   addressRanges,
   byteSize,
   durationMillis,
+  durationMillisOrOff,
   oneOf,
   onOrOff,
   origins,
@@ -39,6 +40,9 @@ const ordersPerSecondMax = 1_000_000
 const tokenSecretLengthMin = 32
 const mebibyte = 1024 * 1024
 const logFilesMax = 100
+/** Each looks at the whole database: often enough to be of use to whoever is called, seldom enough to be no load. */
+const auditIntervalMinMillis = 60_000
+const auditIntervalMaxMillis = 7 * 24 * 60 * 60_000
 
 const required = <A>(setting: Setting<A> & { readonly fallback: string }) => setting
 const optional = <A>(setting: Omit<Setting<A>, "fallback">): Setting<A> => setting
@@ -223,6 +227,12 @@ export const settings = {
     about: "Log files that are kept, the one being written among them.",
     codec: wholeNumber(1, logFilesMax),
     fallback: "5",
+  }),
+  auditIntervalMillis: required({
+    name: "HEDONIFY_AUDIT_INTERVAL",
+    about: "How often the service holds its whole database to the rules of verify by itself.",
+    codec: durationMillisOrOff(auditIntervalMinMillis, auditIntervalMaxMillis),
+    fallback: "1 hour",
   }),
   otlpEndpoint: optional({
     name: "OTEL_EXPORTER_OTLP_ENDPOINT",
