@@ -33,6 +33,7 @@ const below = {
     "events",
     "webhooks",
     "payments",
+    "verification",
   ],
   commands: [
     "domain",

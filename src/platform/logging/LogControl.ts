@@ -25,6 +25,12 @@ export const logLevels: Readonly<Record<LogLabel | "none", LogLevel.LogLevel>> =
   none: "None",
 }
 
+const labels = new Map(
+  Object.entries(logLevels).map(([label, level]) => [level, label] as readonly [LogLevel.LogLevel, LogLabel | "none"]),
+)
+
+export const labelOf = (level: LogLevel.LogLevel): LogLabel | "none" => labels.get(level) ?? "trace"
+
 /** Why a line was not written: like too many others of its second, or an output that is full, slow or gone. */
 export const logDropReasons = ["repeated", "stdout", "file"] as const
 export type LogDropReason = (typeof logDropReasons)[number]

@@ -29,7 +29,7 @@ import { pino } from "pino"
 import type { CannotStart } from "../CannotStart.ts"
 import { Configuration } from "../Configuration.ts"
 import { censor, censorField, censorText, errorFields, isSecretName, secretsIn, withoutSecrets } from "./logCensor.ts"
-import { CurrentLogControl, LogControl, type LogDropReason, type LogLabel } from "./LogControl.ts"
+import { CurrentLogControl, labelOf, LogControl, type LogDropReason, type LogLabel } from "./LogControl.ts"
 import { type LogFile, openDescriptor, openFile, type Output } from "./outputs.ts"
 import { Repeats } from "./repeats.ts"
 import { noRequest, RequestId } from "./requestId.ts"
@@ -89,15 +89,6 @@ export const layer: Layer.Layer<never, CannotStart, Configuration> = Layer.unwra
   ),
 )
 
-const labels: { readonly [Level in LogLevel.LogLevel]?: LogLabel } = {
-  Fatal: "fatal",
-  Error: "error",
-  Warn: "warn",
-  Info: "info",
-  Debug: "debug",
-  Trace: "trace",
-}
-
 const openOutputs = Effect.fnUntraced(function* ({ file, output }: LoggingOptions, control: LogControl) {
   /** Drops are told while the line is being written, so that its level is the one being written now. */
   const writing: { level: LogLabel } = { level: "info" }
@@ -140,8 +131,9 @@ const makeLines = (
     lines[level](fields, text)
   }
   const logger = Logger.make<unknown, void>(({ cause, date, fiber, logLevel, message }) => {
-    const level = labels[logLevel]
-    if (level === undefined || !control.isOn(logLevel)) return
+    if (!control.isOn(logLevel)) return
+    const level = labelOf(logLevel)
+    if (level === "none") return
     const nowMillis = date.getTime()
     const { data, failure, text } = readMessage(message)
     // Whoever asks for details wants each of them, as far as the outputs take them.
