@@ -179,7 +179,7 @@ describe("Logging", () => {
           Effect.void,
           Logging.layerOf({
             level: "Info",
-            file: Option.some({ path: file, sizeMaxBytes: 1_000, filesMax: 2 }),
+            file: Option.some(file),
             output: { descriptor: 1, isTerminal: false },
           }),
         ),

@@ -33,20 +33,20 @@ const opened = (path: string, flags: string | number) =>
     (descriptor) => Effect.sync(() => closeSync(descriptor)),
   )
 
-interface Files {
-  readonly sizeMaxBytes: number
-  readonly filesMax: number
-}
-
 /** Runs what logs, with its standard output at this descriptor and a file in this folder. */
 const logging = <A, E>(
   effect: (control: LogControl) => Effect.Effect<A, E>,
   descriptor: number,
-  file: Option.Option<Files & { readonly path: string }> = Option.none(),
+  file: Partial<Pick<Logging.LoggingOptions, "fileLimits">> & { readonly path?: string } = {},
 ) =>
   Effect.provide(
     Effect.flatMap(CurrentLogControl, effect),
-    Logging.layerOf({ level: "Info", file, output: { descriptor, isTerminal: false } }),
+    Logging.layerOf({
+      level: "Info",
+      file: Option.fromUndefinedOr(file.path),
+      ...(file.fileLimits === undefined ? {} : { fileLimits: file.fileLimits }),
+      output: { descriptor, isTerminal: false },
+    }),
   )
 
 /** As whoever asked for details gets them: all of them. */
@@ -63,11 +63,7 @@ describe("outputs of the log", () => {
       const place = yield* folder
       const path = join(place, "logs", "service.log")
       const descriptor = yield* opened(join(place, "stdout"), "w")
-      yield* logging(
-        (control) => linesOf(control, 50, "tick"),
-        descriptor,
-        Option.some({ path, sizeMaxBytes: 1_000_000, filesMax: 3 }),
-      )
+      yield* logging((control) => linesOf(control, 50, "tick"), descriptor, { path })
       const text = readFileSync(path, "utf8")
       assert.strictEqual(parse(text).length, 50)
       assert.strictEqual(readFileSync(join(place, "stdout"), "utf8"), text)
@@ -79,7 +75,7 @@ describe("outputs of the log", () => {
       const place = yield* folder
       const path = join(place, "service.log")
       const descriptor = yield* opened("/dev/null", "w")
-      const file = Option.some({ path, sizeMaxBytes: 20_000, filesMax: 3 })
+      const file = { path, fileLimits: { sizeMaxBytes: 20_000, filesMax: 3 } }
       // Each start goes on where the one before ended.
       for (const start of [1, 2, 3, 4])
         yield* logging((control) => linesOf(control, 400, `start ${start} tick`), descriptor, file)
@@ -104,7 +100,7 @@ describe("outputs of the log", () => {
       const place = yield* folder
       const pipe = join(place, "pipe")
       execFileSync("mkfifo", [pipe])
-      const file = { path: join(place, "service.log"), sizeMaxBytes: 64_000_000, filesMax: 1 }
+      const file = { path: join(place, "service.log") }
       for (const isGone of [true, false]) {
         const reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK)
         const descriptor = yield* opened(pipe, constants.O_WRONLY | constants.O_NONBLOCK)
@@ -113,7 +109,7 @@ describe("outputs of the log", () => {
         const counts = yield* logging(
           (control) => Effect.as(linesOf(control, 6_000, words), control.counts),
           descriptor,
-          Option.some(file),
+          file,
         )
         if (!isGone) closeSync(reader)
         assert.strictEqual(counts.written.info, 6_000)

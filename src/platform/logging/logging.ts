@@ -30,19 +30,22 @@ import type { CannotStart } from "../CannotStart.ts"
 import { Configuration } from "../Configuration.ts"
 import { censor, censorField, censorText, errorFields, isSecretName, secretsIn, withoutSecrets } from "./logCensor.ts"
 import { CurrentLogControl, labelOf, LogControl, type LogDropReason, type LogLabel } from "./LogControl.ts"
-import { type LogFile, openDescriptor, openFile, type Output } from "./outputs.ts"
+import { type FileLimits, openDescriptor, openFile, type Output } from "./outputs.ts"
 import { Repeats } from "./repeats.ts"
 import { noRequest, RequestId } from "./requestId.ts"
 import { secretSettings } from "./secretSettings.ts"
 
 export interface LoggingOptions {
   readonly level: LogLevel.LogLevel
-  readonly file: Option.Option<LogFile>
+  readonly file: Option.Option<string>
+  readonly fileLimits?: FileLimits
   /** Where lines go beside the file, and whether a person reads them there. */
   readonly output: { readonly descriptor: number; readonly isTerminal: boolean }
   /** What no line may show, whatever brought it there. */
   readonly secrets?: ReadonlyArray<Redacted.Redacted>
 }
+
+const fileLimitsDefault: FileLimits = { sizeMaxBytes: 64 * 1024 * 1024, filesMax: 5 }
 
 /** How long lines that were left out go untold. */
 const repeatsToldMillis = 1_000
@@ -74,22 +77,26 @@ export const layerOf = (options: LoggingOptions): Layer.Layer<never, CannotStart
     }),
   )
 
-export const layer: Layer.Layer<never, CannotStart, Configuration> = Layer.unwrap(
-  Effect.map(Effect.service(Configuration), (configuration) =>
-    layerOf({
-      level: configuration.logLevel,
-      file: Option.map(configuration.logFile, (path) => ({
-        path,
-        sizeMaxBytes: configuration.logFileSizeMaxBytes,
-        filesMax: configuration.logFilesMax,
-      })),
-      output: { descriptor: 1, isTerminal: process.stdout.isTTY },
-      secrets: secretSettings(configuration, process.env),
-    }),
-  ),
-)
+/** By the settings, with lines going to this output beside the file. */
+export const layerTo = (output: LoggingOptions["output"]): Layer.Layer<never, CannotStart, Configuration> =>
+  Layer.unwrap(
+    Effect.map(Effect.service(Configuration), (configuration) =>
+      layerOf({
+        level: configuration.logLevel,
+        file: configuration.logFile,
+        fileLimits: { sizeMaxBytes: configuration.logFileSizeMaxBytes, filesMax: configuration.logFilesMax },
+        output,
+        secrets: secretSettings(configuration, process.env),
+      }),
+    ),
+  )
 
-const openOutputs = Effect.fnUntraced(function* ({ file, output }: LoggingOptions, control: LogControl) {
+export const layer = layerTo({ descriptor: 1, isTerminal: process.stdout.isTTY })
+
+const openOutputs = Effect.fnUntraced(function* (
+  { file, fileLimits = fileLimitsDefault, output }: LoggingOptions,
+  control: LogControl,
+) {
   /** Drops are told while the line is being written, so that its level is the one being written now. */
   const writing: { level: LogLabel } = { level: "info" }
   const dropped = (reason: LogDropReason) => () => {
@@ -97,7 +104,7 @@ const openOutputs = Effect.fnUntraced(function* ({ file, output }: LoggingOption
   }
   const outputs: ReadonlyArray<Output> = [
     yield* openDescriptor(output, dropped("stdout")),
-    ...(Option.isSome(file) ? [yield* openFile(file.value, dropped("file"))] : []),
+    ...(Option.isSome(file) ? [yield* openFile(file.value, fileLimits, dropped("file"))] : []),
   ]
   return (level: LogLabel, line: string): void => {
     writing.level = level

@@ -21,8 +21,7 @@ export interface Output {
   readonly write: (line: string) => void
 }
 
-export interface LogFile {
-  readonly path: string
+export interface FileLimits {
   readonly sizeMaxBytes: number
   readonly filesMax: number
 }
@@ -86,7 +85,11 @@ export const openDescriptor = (
     })),
   )
 
-export const openFile = Effect.fnUntraced(function* ({ filesMax, path, sizeMaxBytes }: LogFile, onDrop: () => void) {
+export const openFile = Effect.fnUntraced(function* (
+  path: string,
+  { filesMax, sizeMaxBytes }: FileLimits,
+  onDrop: () => void,
+) {
   let sizeBytes = yield* sizeOnceWritable(path)
   const destination = yield* Effect.acquireRelease(
     Effect.sync(() => destinationOf(path, false, onDrop)),
