@@ -101,6 +101,32 @@ describe("Logging", () => {
     }),
   )
 
+  it.effect("an error among other data tells what it is, and nothing of rows, requests and answers", () =>
+    Effect.gen(function* () {
+      const hidden = "hunter2"
+      const refused = Object.assign(new Error(`invalid input syntax for type uuid: "${hidden}"`), {
+        code: "22P02",
+        detail: `Failing row contains (${hidden}).`,
+        where: `COPY accounts, line 1: "${hidden}"`,
+        parameters: [hidden],
+        request: { headers: { "webhook-id": hidden }, url: `https://shop.example/?q=${hidden}` },
+      })
+      const parsed = new SyntaxError(`Unexpected token 'h', "${hidden}" is not valid JSON`)
+      const text = yield* logged(
+        Effect.logError("failed", { refused, parsed, payload: hidden, signature: hidden }).pipe(
+          Effect.annotateLogs({ target: `https://${hidden}@shop.example/hook?token=${hidden}` }),
+          Effect.andThen(Effect.logError("failed", Cause.fail({ _tag: "Refused", password: hidden }))),
+          Effect.andThen(Effect.logError("failed", new Error("outer", { cause: refused }))),
+        ),
+      )
+      assert.notInclude(text, hidden)
+      assert.include(text, '"code":"22P02"')
+      assert.include(text, "invalid input syntax for type uuid: [censored]")
+      assert.include(text, "https://[censored]@shop.example/hook?[censored]")
+      assert.match(text, /"stack":"Error: outer\\n .+caused by Error: invalid input/)
+    }),
+  )
+
   it.effect("a cause becomes err, on the same one line of JSON, with every failure in it", () =>
     Effect.gen(function* () {
       const cause = Cause.combine(
