@@ -29,7 +29,7 @@ import { pino } from "pino"
 import type { CannotStart } from "../CannotStart.ts"
 import { Configuration } from "../Configuration.ts"
 import { censor, censorField, censorText, errorFields, isSecretName, secretsIn, withoutSecrets } from "./logCensor.ts"
-import { CurrentLogControl, labelOf, LogControl, type LogDropReason, type LogLabel } from "./LogControl.ts"
+import { CurrentLogControl, labelOf, LogControl, logLevels, type LogDropReason, type LogLabel } from "./LogControl.ts"
 import { type FileLimits, openDescriptor, openFile, type Output } from "./outputs.ts"
 import { Repeats } from "./repeats.ts"
 import { noRequest, RequestId } from "./requestId.ts"
@@ -173,6 +173,7 @@ const makeLines = (
   /** Says of seconds that are over how many lines like which were left out of them. */
   const tellRepeats = (nowMillis: number, endedMillis = nowMillis): void => {
     for (const { count, level, text } of repeats.takeOver(endedMillis)) {
+      if (!control.isOn(logLevels[level])) continue
       const time = DateTime.formatIso(DateTime.makeUnsafe(nowMillis))
       writeLine(level, [], { time, repeats: count }, text)
     }
