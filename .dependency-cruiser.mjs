@@ -33,6 +33,7 @@ const below = {
     "events",
     "webhooks",
     "payments",
+    "verification",
   ],
   metrics: ["domain", "platform", "inventory", "orders", "events", "webhooks", "payments", "http"],
   commands: [

@@ -18,6 +18,7 @@ import { OrderEnding } from "../inventory/OrderEnding.ts"
 import * as PostgresShardStore from "../inventory/store/PostgresShardStore.ts"
 import { ProductWriter } from "../inventory/ProductWriter.ts"
 import { ShardDirectory } from "../inventory/ShardDirectory.ts"
+import { ShardOverview } from "../inventory/ShardOverview.ts"
 import { ensureShards } from "../inventory/shards.ts"
 import { SingleOwner } from "../inventory/SingleOwner.ts"
 import { sweeper } from "../inventory/sweeper.ts"
@@ -65,7 +66,7 @@ export const application = Layer.unwrap(
       Layer.provide(WriterConnections.layer),
     )
     const inventory = Inventory.layerLocal(settings).pipe(Layer.provideMerge(stores))
-    const owned = Layer.mergeAll(sweeper, drained).pipe(
+    const owned = Layer.mergeAll(sweeper, drained, ShardOverview.layer).pipe(
       Layer.provideMerge(OrderEnding.layer(settings)),
       Layer.provideMerge(SingleOwner.layer),
       Layer.provideMerge(inventory),

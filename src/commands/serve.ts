@@ -27,10 +27,11 @@ import { payments } from "../payments/layers.ts"
 import { CannotStart, cannotStart } from "../platform/CannotStart.ts"
 import { Configuration } from "../platform/Configuration.ts"
 import * as Database from "../platform/Database.ts"
-import * as Logging from "../platform/logging.ts"
+import * as Logging from "../platform/logging/logging.ts"
 import { migrate } from "../platform/migrations.ts"
 import { RedisLink } from "../platform/redis/RedisLink.ts"
 import * as Telemetry from "../platform/tracing/telemetry.ts"
+import { Audit } from "../verification/Audit.ts"
 import { webhooks } from "../webhooks/layers.ts"
 import { application } from "./application.ts"
 import { type Seeded, seededLines, seedWhenEmpty } from "./seed.ts"
@@ -86,12 +87,14 @@ const announced = (seeded: Option.Option<Seeded>) =>
 /** The demo shop, where the database is empty and the settings want it; whoever finds the service ready finds it, too. */
 const open = Layer.unwrap(Effect.map(seedWhenEmpty, (seeded) => Layer.provide(announced(seeded), httpLayer)))
 
+const audited = Layer.unwrap(Effect.map(Configuration, Audit.layer))
+
 /** Read from the bottom: each line outlives the ones above it. */
 const service = open.pipe(
   Layer.provide(scraping),
   Layer.provide(readiness),
   Layer.provide(webhooks),
-  Layer.provide([people, Products.layer, StockMovements.layer, Events.layer]),
+  Layer.provide([people, Products.layer, StockMovements.layer, Events.layer, audited]),
   Layer.provide(payments),
   Layer.provide(application),
   Layer.provide(migrated),

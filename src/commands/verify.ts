@@ -10,7 +10,7 @@ import { type CannotStart, cannotStart } from "../platform/CannotStart.ts"
 import { Configuration } from "../platform/Configuration.ts"
 import { DatabaseAddress } from "../platform/Database.ts"
 import { reportLines, summary } from "../verification/report.ts"
-import { isViolated, verify } from "../verification/verify.ts"
+import { isViolated, readOnlySession, verify } from "../verification/verify.ts"
 
 /** The report has said everything; what is left is the exit code. */
 export class RulesViolated extends Schema.TaggedError<RulesViolated>()("RulesViolated", { message: Schema.String }) {
@@ -42,9 +42,6 @@ export const run = Effect.fnUntraced(function* (options: { readonly json: boolea
   if (!holds) return yield* new RulesViolated({ message: summary(rules) })
 })
 
-/** Memory enough that a rule over a million orders sorts nothing on disk: the shorter a snapshot, the less it slows. */
-const ruleMemory = "64MB"
-
 const readOnlyClient = Layer.unwrap(
   Effect.map(DatabaseAddress, (address) =>
     PgClient.layer({
@@ -52,7 +49,7 @@ const readOnlyClient = Layer.unwrap(
       applicationName: "hedonify verify",
       maxConnections: 1,
       prepare: false,
-      startupParameters: { ...address.startupParameters, default_transaction_read_only: "on", work_mem: ruleMemory },
+      startupParameters: { ...address.startupParameters, ...readOnlySession },
     }),
   ),
 ).pipe(Layer.provide(DatabaseAddress.layer), Layer.provide(Configuration.layer))

@@ -5,7 +5,6 @@
  *
  * Tried and lost: a UUID a request. Its random bytes are a system call, which under load was 7 % of the process's time.
  */
-import { Context } from "effect"
 import { SecureRandom } from "effect/crypto"
 
 export const requestIdHeader = "x-request-id"
@@ -22,4 +21,4 @@ export const requestIdFrom = (header: string | undefined): string => {
   return `${processName}-${requests}`
 }
 
-export const RequestId = Context.Reference<string>("hedonify/http/RequestId", { defaultValue: () => "none" })
+export { RequestId } from "../platform/logging/requestId.ts"

@@ -9,9 +9,10 @@
  * Tried and lost: the tracer that Effect's server brings. It reads the URL and every header of each request before
  * anybody knows whether the trace is kept.
  */
-import { Clock, Context, Effect, Exit, type Fiber, Option, References, Tracer } from "effect"
+import { Clock, Context, Effect, Exit, type Fiber, Option, Tracer } from "effect"
 import { HttpServerRequest, type HttpServerResponse, HttpTraceContext } from "effect/http"
 import { NodeHttpServerRequest } from "@effect/platform-node"
+import { CurrentLogControl } from "../platform/logging/LogControl.ts"
 import { keepingNone } from "../platform/tracing/exporting.ts"
 import { RecordedSpan } from "../platform/tracing/recording.ts"
 import { makeRecordingTracer } from "../platform/tracing/recordingTracer.ts"
@@ -144,10 +145,7 @@ const describe = (
   }
 }
 
-const wantsEveryLine = (fiber: Fiber.Fiber<unknown, unknown>): boolean => {
-  const level = fiber.getRef(References.MinimumLogLevel)
-  return level === "Debug" || level === "Trace" || level === "All"
-}
+const wantsEveryLine = (fiber: Fiber.Fiber<unknown, unknown>): boolean => fiber.getRef(CurrentLogControl).isOn("Debug")
 
 const tell = (
   span: RecordedSpan,

@@ -132,7 +132,6 @@ const refusalOfSchemaError = (error: HttpApiError.HttpApiSchemaError): Refusal =
 /** The answer to everything that got past the handlers: unknown routes, undecodable parts, interruption, defects. */
 export const respondToCause = (cause: Cause.Cause<unknown>): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
   Effect.withFiber((fiber) => {
-    const requestId = fiber.getRef(RequestId)
     const request = requestOf(fiber)
     if (Cause.hasInterruptsOnly(cause)) {
       return Effect.succeed(refused(fiber, writes(request) ? outcomeUnknown : busy))
@@ -147,7 +146,7 @@ export const respondToCause = (cause: Cause.Cause<unknown>): Effect.Effect<HttpS
     const response = refused(fiber, refusal)
     if (refusal.code !== "internal") return Effect.succeed(response)
     return Effect.logError("A request met a defect", cause).pipe(
-      Effect.annotateLogs({ requestId, method: request?.method ?? "", path: request?.url.split("?", 1)[0] ?? "" }),
+      Effect.annotateLogs({ method: request?.method ?? "" }),
       Effect.as(response),
     )
   })

@@ -20,6 +20,7 @@ import { accountsHandlers, sessionsHandlers } from "./handlers/accounts.ts"
 import { cartHandlers } from "./handlers/carts.ts"
 import { eventsHandlers } from "./handlers/events.ts"
 import { merchantsHandlers } from "./handlers/merchants.ts"
+import { opsHandlers } from "./handlers/ops.ts"
 import { ordersHandlers } from "./handlers/orders.ts"
 import { paymentCallbacksHandlers, paymentsHandlers } from "./handlers/payments.ts"
 import { productEditingHandlers } from "./handlers/productEditing.ts"
@@ -54,6 +55,7 @@ const handlers = Layer.mergeAll(
   waitingListsHandlers,
   eventsHandlers,
   webhooksHandlers,
+  opsHandlers,
   systemHandlers,
 )
 

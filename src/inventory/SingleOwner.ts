@@ -37,6 +37,8 @@ export class SingleOwner extends Context.Service<
   {
     /** Whether this process may serve: `ok`, or a few words on what is missing. */
     readonly check: Effect.Effect<string>
+    /** What this process calls itself where it owns shards: host/process. */
+    readonly name: string
   }
 >()("hedonify/inventory/SingleOwner") {
   static readonly layer = Layer.effect(
@@ -106,6 +108,7 @@ const make = Effect.gen(function* () {
   )
   yield* Deferred.await(owned)
   return SingleOwner.of({
+    name: owner,
     check: Effect.sync(() => (isOwner ? "ok" : "this process does not own the shards of its database")),
   })
 })

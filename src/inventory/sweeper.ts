@@ -64,7 +64,7 @@ export const sweeper = Layer.effectDiscard(
           offer(shard),
         ],
         { concurrency: "unbounded", discard: true },
-      )
+      ).pipe(Effect.annotateLogs({ shard }))
     const sweep = Effect.gen(function* () {
       const owned = inventory.statuses().flatMap((status) => (status.lease === null ? [] : [status.shard]))
       if (owned.length === 0) return

@@ -115,6 +115,7 @@ const make = Effect.gen(function* () {
     sql`update api_keys set last_used_at = now() where id = ${keyId}
       and (last_used_at is null or last_used_at < now() - ${apiKeyUseIntervalMillis / 1_000}::float8 * interval '1 second')`.pipe(
       Effect.catch((error) => Effect.logWarning("The use of an API key could not be written down", error)),
+      Effect.annotateLogs({ keyId }),
       Effect.forkIn(scope),
     )
 

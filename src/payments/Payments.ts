@@ -27,7 +27,7 @@ import { spanned } from "../platform/tracing/spans.ts"
 import { type ChargeEvent, isOf } from "./charge.ts"
 import { chargesAtOnceMax, paymentsOfOrderMax } from "./paymentBounds.ts"
 import { PaymentGateway } from "./PaymentGateway.ts"
-import { PaymentReads, type SagaPayment } from "./paymentReads.ts"
+import { namesOf, PaymentReads, type SagaPayment } from "./paymentReads.ts"
 import { PaymentSecret } from "./PaymentSecret.ts"
 import { Settling, type Settled } from "./Settling.ts"
 import { isSigned } from "./signing.ts"
@@ -91,7 +91,7 @@ const make = Effect.fnUntraced(function* (settings: { readonly orderDeadlineMill
         Effect.catch((error) =>
           Effect.as(
             Effect.logWarning("A payment is not known to have come about; it will be reconciled", error).pipe(
-              Effect.annotateLogs({ paymentId: payment.paymentId }),
+              Effect.annotateLogs(namesOf(payment)),
             ),
             null,
           ),
@@ -164,7 +164,7 @@ const make = Effect.fnUntraced(function* (settings: { readonly orderDeadlineMill
     if (payment === null || payment.status !== "processing") return
     if (!isOf(payment, charge)) {
       return yield* Effect.logError("The payment provider tells of another amount; it is not believed").pipe(
-        Effect.annotateLogs({ paymentId: payment.paymentId, told: charge }),
+        Effect.annotateLogs({ ...namesOf(payment), told: charge }),
       )
     }
     yield* settling.record(payment, charge)

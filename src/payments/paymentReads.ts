@@ -22,6 +22,9 @@ export interface SagaPayment {
   readonly isPayable: boolean
 }
 
+/** What a payment is called in the log. */
+export const namesOf = ({ homeShard, orderId, paymentId }: SagaPayment) => ({ paymentId, orderId, shard: homeShard })
+
 /** Where a look along the open payments ended; the rows' own order, as texts. */
 export interface Position {
   readonly createdAt: string

@@ -13,7 +13,7 @@ import { Inventory } from "../inventory/Inventory.ts"
 import type { CommandError } from "../inventory/shard/mailboxEntry.ts"
 import * as bounds from "./paymentBounds.ts"
 import { type GatewayError, PaymentGateway } from "./PaymentGateway.ts"
-import { beginning, PaymentReads, type Position, type SagaPayment } from "./paymentReads.ts"
+import { beginning, namesOf, PaymentReads, type Position, type SagaPayment } from "./paymentReads.ts"
 import { makePauses } from "./pauses.ts"
 import { Settling } from "./Settling.ts"
 
@@ -69,7 +69,7 @@ export const makeLook = Effect.fnUntraced(function* ({ quietMillis }: Pick<Recon
         const isFirst = pauses.add(payment.paymentId, nowMillis)
         const say = isFirst ? Effect.logWarning : Effect.logDebug
         return say("A payment could not be reconciled; a later look tries again", cause).pipe(
-          Effect.annotateLogs({ paymentId: payment.paymentId }),
+          Effect.annotateLogs(namesOf(payment)),
         )
       }),
     )

@@ -107,6 +107,9 @@ const readAll = Effect.gen(function* () {
     trustedProxies: yield* withFallback(settings.trustedProxies),
     logLevel: yield* withFallback(settings.logLevel),
     logFile: yield* withoutFallback(settings.logFile),
+    logFileSizeMaxBytes: yield* withFallback(settings.logFileSizeMaxBytes),
+    logFilesMax: yield* withFallback(settings.logFilesMax),
+    auditIntervalMillis: yield* withFallback(settings.auditIntervalMillis),
     otlpEndpoint: yield* withoutFallback(settings.otlpEndpoint),
   }
   return values

@@ -2,7 +2,7 @@
  * How the text of a setting is read: one reader a kind of value, each beside the words that say what it allows, so that
  * a refusal and `.env.example` speak of the same thing. Bounds come in from outside; none are made up here.
  */
-import { Array, Duration, Option, Redacted, Schema } from "effect"
+import { Array, ByteSize, Duration, Option, Redacted, Schema } from "effect"
 import { isIP } from "node:net"
 
 /** Reads the text of the environment; `allowed` says in words what it takes. */
@@ -59,6 +59,30 @@ export const durationMillis = (minimum: number, maximum: number): SettingCodec<n
       ),
     allowed: `a duration like "500 millis", "5 seconds" or "15 minutes", from ${inWords(minimum)} to ${inWords(maximum)}`,
   }
+}
+
+/** The same, or Infinity where it is to happen never. */
+export const durationMillisOrOff = (minimum: number, maximum: number): SettingCodec<number> => {
+  const { allowed, read } = durationMillis(minimum, maximum)
+  return {
+    read: (given) => (given.toLowerCase() === "off" ? Option.some(Infinity) : read(given)),
+    allowed: `${allowed}; or off`,
+  }
+}
+
+/** A bare number counts bytes. */
+export const byteSize = (minimum: number, maximum: number): SettingCodec<number> => ({
+  read: (given) =>
+    ByteSize.fromString(/^\d+$/.test(given) ? `${given} B` : given).pipe(
+      Option.flatMap(ByteSize.toNumber),
+      Option.filter((bytes) => bytes >= minimum && bytes <= maximum),
+    ),
+  allowed: `a size like "512 KiB" or "64 MiB", from ${inKibibytes(minimum)} to ${inKibibytes(maximum)}`,
+})
+
+const inKibibytes = (bytes: number) => {
+  const kibibytes = bytes / 1024
+  return kibibytes < 1024 ? `${kibibytes} KiB` : `${kibibytes / 1024} MiB`
 }
 
 /** One of some words, in any case, each with its meaning; `allowed` names the ones to write. */

@@ -2,12 +2,14 @@
  * Every setting of the service: its name in the environment, what it is for, what it allows and what it is when nobody
  * sets it. `.env.example` says the same and a test holds the two together; whatever is not here is refused at the start.
  */
-import type { LogLevel } from "effect"
 import * as bounds from "../domain/bounds.ts"
 import { eventsKeptMaxMillis, eventsKeptMinMillis } from "../events/eventBounds.ts"
+import { logLevels } from "./logging/LogControl.ts"
 import {
   addressRanges,
+  byteSize,
   durationMillis,
+  durationMillisOrOff,
   oneOf,
   onOrOff,
   origins,
@@ -37,16 +39,11 @@ const reservationTtlMinMillis = 1_000
 /** More than one process can place: a limit above it would be none. */
 const ordersPerSecondMax = 1_000_000
 const tokenSecretLengthMin = 32
-
-const logLevels: Readonly<Record<string, LogLevel.LogLevel>> = {
-  trace: "Trace",
-  debug: "Debug",
-  info: "Info",
-  warn: "Warn",
-  error: "Error",
-  fatal: "Fatal",
-  none: "None",
-}
+const mebibyte = 1024 * 1024
+const logFilesMax = 100
+/** Each looks at the whole database: often enough to be of use to whoever is called, seldom enough to be no load. */
+const auditIntervalMinMillis = 60_000
+const auditIntervalMaxMillis = 7 * 24 * 60 * 60_000
 
 const required = <A>(setting: Setting<A> & { readonly fallback: string }) => setting
 const optional = <A>(setting: Omit<Setting<A>, "fallback">): Setting<A> => setting
@@ -229,8 +226,26 @@ export const settings = {
   }),
   logFile: optional({
     name: "HEDONIFY_LOG_FILE",
-    about: "Where the log goes instead of the terminal.",
+    about: "Where the log goes beside the standard output.",
     codec: text("a file"),
+  }),
+  logFileSizeMaxBytes: required({
+    name: "HEDONIFY_LOG_FILE_SIZE_MAX",
+    about: "How large the log file may grow before another is begun.",
+    codec: byteSize(64 * 1024, 1024 * mebibyte),
+    fallback: "64 MiB",
+  }),
+  logFilesMax: required({
+    name: "HEDONIFY_LOG_FILES_MAX",
+    about: "Log files that are kept, the one being written among them.",
+    codec: wholeNumber(1, logFilesMax),
+    fallback: "5",
+  }),
+  auditIntervalMillis: required({
+    name: "HEDONIFY_AUDIT_INTERVAL",
+    about: "How often the service holds its whole database to the rules of verify by itself.",
+    codec: durationMillisOrOff(auditIntervalMinMillis, auditIntervalMaxMillis),
+    fallback: "1 hour",
   }),
   otlpEndpoint: optional({
     name: "OTEL_EXPORTER_OTLP_ENDPOINT",

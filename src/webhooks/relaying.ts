@@ -38,8 +38,8 @@ export const relaying = (settings: { readonly eventsKeptMillis: number }) =>
         const free = webhooksAtOnceMax - (yield* FiberSet.size(turns))
         if (free === 0) return
         for (const webhookId of yield* relay.claim(free)) {
-          const turn = relay.serve(webhookId)
-          yield* FiberSet.run(turns, Effect.catchCause(turn, said("A webhook's turn was cut short")))
+          const turn = Effect.catchCause(relay.serve(webhookId), said("A webhook's turn was cut short"))
+          yield* FiberSet.run(turns, Effect.annotateLogs(turn, { webhookId }))
         }
       })
       yield* look.pipe(

@@ -21,6 +21,7 @@ import { sellers } from "../../src/merchants/sellers.ts"
 import { Orders } from "../../src/orders/Orders.ts"
 import { type PaymentOptions, simulatedPayments } from "../../src/payments/layers.ts"
 import { Configuration } from "../../src/platform/Configuration.ts"
+import { Audit } from "../../src/verification/Audit.ts"
 import { testWebhooks } from "../webhooks/testWebhooks.ts"
 import { testDatabase } from "../platform/testDatabase.ts"
 import { redisSettings } from "../platform/testRedis.ts"
@@ -45,7 +46,14 @@ const environment = {
   HEDONIFY_PAYMENT_SECRET: paymentSecret,
 }
 
-const services = Layer.mergeAll(Accounts.layer, sellers, Products.layer, StockMovements.layer, testWebhooks).pipe(
+/** Audits when a test asks for one. */
+const audited = Audit.layer({ auditIntervalMillis: Infinity })
+
+const services = Layer.mergeAll(
+  Layer.mergeAll(Accounts.layer, sellers, Products.layer, StockMovements.layer),
+  testWebhooks,
+  audited,
+).pipe(
   Layer.provideMerge(Sessions.layer),
   Layer.provideMerge(Tokens.layer),
   Layer.provideMerge(Layer.mergeAll(TokenSecret.layer, Passwords.layer, Readiness.layer({}))),

@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import { apiKeyLengthMax } from "../../src/accounts/accountBounds.ts"
 import { looksLikeApiKey, newSecret, secretHash } from "../../src/merchants/apiKey.ts"
-import { censorText } from "../../src/platform/logCensor.ts"
+import { censorText } from "../../src/platform/logging/logCensor.ts"
 
 it("keys are each another one, are told from tokens, and are found by their hash", () => {
   const [first, second] = [newSecret(), newSecret()]

@@ -1,12 +1,12 @@
 /** What an operator reads in the log: one line of JSON an event, whose it is, and never a secret. */
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Layer, Option, Redacted, Schema } from "effect"
+import { Cause, Effect, Option, Redacted, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Configuration } from "../../src/platform/Configuration.ts"
-import * as Logging from "../../src/platform/logging.ts"
+import * as Logging from "../../src/platform/logging/logging.ts"
+import { logLevels } from "../../src/platform/logging/LogControl.ts"
 
 const Line = Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown))
 
@@ -16,18 +16,18 @@ const folder = Effect.acquireRelease(
   (path) => Effect.sync(() => rmSync(path, { recursive: true })),
 )
 
-/** Everything that the effect logged, as text, with the settings given. */
-const logged = Effect.fnUntraced(function* (effect: Effect.Effect<unknown>, level = "info") {
-  const file = join(yield* folder, "logs", "service.log")
-  const logging = Logging.layer.pipe(
-    Layer.provide(Configuration.layerOf({ HEDONIFY_LOG_FILE: file, HEDONIFY_LOG_LEVEL: level })),
-  )
-  yield* Effect.provide(effect, logging)
+/** Everything that the effect logged, as text. */
+const logged = Effect.fnUntraced(function* (effect: Effect.Effect<unknown>, level: keyof typeof logLevels = "info") {
+  const file = join(yield* folder, "stdout")
+  const descriptor = openSync(file, "w")
+  const output = { descriptor, isTerminal: false }
+  yield* Effect.provide(effect, Logging.layerOf({ level: logLevels[level], file: Option.none(), output }))
+  closeSync(descriptor)
   return readFileSync(file, "utf8")
 })
 
 /** Everything that the effect logged, line by line. */
-const loggedLines = (effect: Effect.Effect<unknown>, level?: string) =>
+const loggedLines = (effect: Effect.Effect<unknown>, level?: keyof typeof logLevels) =>
   Effect.flatMap(logged(effect, level), (text) =>
     Effect.forEach(text.trim().split("\n"), (line) => Schema.decodeEffect(Line)(line)),
   )
@@ -94,9 +94,36 @@ describe("Logging", () => {
       )
       assert.notInclude(text, hidden)
       assert.include(text, '"data":["[censored]",')
+      assert.include(text, '"headers":"[censored]"')
       assert.include(text, '"wrapped":"[censored]"')
       assert.include(text, "[circular]")
       assert.include(text, "postgres://shop:[censored]@db")
+    }),
+  )
+
+  it.effect("an error among other data tells what it is, and nothing of rows, requests and answers", () =>
+    Effect.gen(function* () {
+      const hidden = "hunter2"
+      const refused = Object.assign(new Error(`invalid input syntax for type uuid: "${hidden}"`), {
+        code: "22P02",
+        detail: `Failing row contains (${hidden}).`,
+        where: `COPY accounts, line 1: "${hidden}"`,
+        parameters: [hidden],
+        request: { headers: { "webhook-id": hidden }, url: `https://shop.example/?q=${hidden}` },
+      })
+      const parsed = new SyntaxError(`Unexpected token 'h', "${hidden}" is not valid JSON`)
+      const text = yield* logged(
+        Effect.logError("failed", { refused, parsed, payload: hidden, signature: hidden }).pipe(
+          Effect.annotateLogs({ target: `https://${hidden}@shop.example/hook?token=${hidden}` }),
+          Effect.andThen(Effect.logError("failed", Cause.fail({ _tag: "Refused", password: hidden }))),
+          Effect.andThen(Effect.logError("failed", new Error("outer", { cause: refused }))),
+        ),
+      )
+      assert.notInclude(text, hidden)
+      assert.include(text, '"code":"22P02"')
+      assert.include(text, "invalid input syntax for type uuid: [censored]")
+      assert.include(text, "https://[censored]@shop.example/hook?[censored]")
+      assert.match(text, /"stack":"Error: outer\\n .+caused by Error: invalid input/)
     }),
   )
 
@@ -145,11 +172,12 @@ describe("Logging", () => {
     Effect.gen(function* () {
       const numbers = Array.from({ length: 1_000 }, (_, index) => index)
       const lines = yield* loggedLines(
-        Effect.forEach(numbers, (number) => Effect.logInfo("tick", { number }), { discard: true }),
+        Effect.forEach(numbers, (number) => Effect.logInfo(`tick ${number}`), { discard: true }),
+        "debug",
       )
       assert.deepStrictEqual(
-        lines.map(({ data }) => data),
-        numbers.map((number) => ({ number })),
+        lines.map(({ msg }) => msg),
+        numbers.map((number) => `tick ${number}`),
       )
     }),
   )
@@ -175,7 +203,11 @@ describe("Logging", () => {
       const error = yield* Effect.flip(
         Effect.provide(
           Effect.void,
-          Logging.layerOf({ level: "Info", file: Option.some(file), output: { descriptor: 1, isTerminal: false } }),
+          Logging.layerOf({
+            level: "Info",
+            file: Option.some(file),
+            output: { descriptor: 1, isTerminal: false },
+          }),
         ),
       )
       assert.strictEqual(error._tag, "CannotStart")

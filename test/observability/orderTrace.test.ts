@@ -7,7 +7,7 @@ import { ConfigProvider, Effect, FileSystem, Layer, Option, type Scope } from "e
 import { NodeServices } from "@effect/platform-node"
 import { afterEach, vi } from "vitest"
 import type { Orders } from "../../src/orders/Orders.ts"
-import * as Logging from "../../src/platform/logging.ts"
+import * as Logging from "../../src/platform/logging/logging.ts"
 import * as Telemetry from "../../src/platform/tracing/telemetry.ts"
 import {
   call,

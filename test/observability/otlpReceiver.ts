@@ -47,12 +47,14 @@ export interface OtlpReceiver {
   readonly spans: Array<ReceivedSpan>
   readonly resource: Map<string, string | undefined>
   readonly headers: Array<IncomingHttpHeaders>
+  /** Each request as it came, letter by letter. */
+  readonly bodies: Array<string>
 }
 
 export const otlpReceiver = (options: { readonly answers: boolean }) =>
   Effect.acquireRelease(
     Effect.callback<{ readonly receiver: OtlpReceiver; readonly close: () => void }>((resume) => {
-      const receiver = { spans: [], resource: new Map(), headers: [] } satisfies Omit<OtlpReceiver, "url">
+      const receiver = { spans: [], resource: new Map(), headers: [], bodies: [] } satisfies Omit<OtlpReceiver, "url">
       const server = createServer((request, response) => {
         let body = ""
         request.setEncoding("utf8")
@@ -77,6 +79,7 @@ export const otlpReceiver = (options: { readonly answers: boolean }) =>
 
 const keep = (receiver: Omit<OtlpReceiver, "url">, headers: IncomingHttpHeaders, body: string): void => {
   receiver.headers.push(headers)
+  receiver.bodies.push(body)
   for (const { resource, scopeSpans } of decodeRequest(body).resourceSpans) {
     for (const { key, value } of resource.attributes) receiver.resource.set(key, value.stringValue)
     for (const { spans } of scopeSpans) receiver.spans.push(...spans)

@@ -23,6 +23,7 @@ import { CartGroup } from "./carts.ts"
 import { EventsGroup } from "./events.ts"
 import { MerchantsGroup } from "./merchants.ts"
 import { finishOpenApi } from "./openApiDocument.ts"
+import { OpsGroup } from "./ops.ts"
 import { OrdersGroup } from "./orders.ts"
 import { PaymentCallbacksGroup, PaymentsGroup } from "./payments.ts"
 import { ProductEditingGroup, ProductsGroup } from "./products.ts"
@@ -64,6 +65,7 @@ export class Api extends HttpApi.make("hedonify")
     WaitingListsGroup,
     EventsGroup,
     WebhooksGroup,
+    OpsGroup,
     SystemGroup,
   )
   .annotateMerge(

@@ -62,7 +62,7 @@ const make = Effect.fnUntraced(function* (url: Effect.Effect<Option.Option<strin
         yield* Effect.forEach(Array.from({ length: copies }), () => send(to.value, id, body), {
           concurrency: "unbounded",
           discard: true,
-        })
+        }).pipe(Effect.annotateLogs({ paymentId: event.data.paymentId }))
       }
     }).pipe(Effect.ensuring(Effect.sync(() => (waiting -= 1))))
 

@@ -8,7 +8,7 @@ import { type Attributes, SpanKind, SpanStatusCode, TraceFlags } from "@opentele
 import type { Resource } from "@opentelemetry/resources"
 import { BatchSpanProcessor, type ReadableSpan, type SpanExporter } from "@opentelemetry/sdk-trace-base"
 import { Cause, Exit, Option, type Tracer } from "effect"
-import { censorField } from "../logCensor.ts"
+import { censorField } from "../logging/logCensor.ts"
 import type { RecordedSpan, SpanSink } from "./recording.ts"
 
 /** Spans that may wait for the collector: some two thousand orders' worth, a few megabytes. */
