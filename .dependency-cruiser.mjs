@@ -35,7 +35,7 @@ const below = {
     "payments",
     "verification",
   ],
-  metrics: ["domain", "platform", "inventory", "orders", "events", "webhooks", "payments", "http"],
+  metrics: ["domain", "platform", "inventory", "orders", "events", "webhooks", "payments", "verification", "http"],
   commands: [
     "metrics",
     "domain",

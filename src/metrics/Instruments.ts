@@ -21,6 +21,7 @@ import manifest from "../../package.json" with { type: "json" }
 import { RequestListener } from "../http/requestSpan.ts"
 import { InventoryListener } from "../inventory/InventoryListener.ts"
 import { GatewayListener } from "../payments/PaymentGateway.ts"
+import type { LogCounts } from "../platform/logging/LogControl.ts"
 import { spansDropped } from "../platform/tracing/exporting.ts"
 import { RelayListener } from "../webhooks/Relay.ts"
 import { makeHotProducts } from "./hotProducts.ts"
@@ -96,6 +97,7 @@ const makeInstruments = () => {
   const attempts = counter("hedonify_webhook_attempts_total", "Attempts to deliver to a webhook", ["result"])
   const attemptSeconds = histogram("hedonify_webhook_duration_seconds", "One attempt", requestBuckets)
   const lost = counter("hedonify_telemetry_dropped_total", "Spans and lines that were lost", ["signal", "reason"])
+  const lines = counter("hedonify_log_lines_total", "Log lines written", ["level"])
   const hot = makeHotProducts()
 
   const inventory: InventoryListener = {
@@ -159,9 +161,16 @@ const makeInstruments = () => {
     },
   }
   /** What is counted elsewhere and read when somebody looks. */
-  const readCounts = (): void => {
-    lost.reset()
+  const readCounts = ({ dropped, written }: LogCounts): void => {
+    for (const counted of [lost, lines]) counted.reset()
     for (const [reason, count] of spansDropped) lost.inc({ signal: "spans", reason }, count)
+    for (const [reason, byLevel] of Object.entries(dropped)) {
+      lost.inc(
+        { signal: "logs", reason },
+        Object.values(byLevel).reduce((sum, count) => sum + count, 0),
+      )
+    }
+    for (const [level, count] of Object.entries(written)) lines.inc({ level }, count)
   }
   return { plain, open, gauge, listeners: { inventory, http, gateway, relay }, hot, readCounts }
 }

@@ -11,7 +11,9 @@ import { Inventory } from "../inventory/Inventory.ts"
 import { PaymentGateway } from "../payments/PaymentGateway.ts"
 import { type CannotStart, cannotStart } from "../platform/CannotStart.ts"
 import { Configuration } from "../platform/Configuration.ts"
+import { CurrentLogControl } from "../platform/logging/LogControl.ts"
 import { RedisLink } from "../platform/redis/RedisLink.ts"
+import { Audit, violatedRules } from "../verification/Audit.ts"
 import { makeBooks } from "./books.ts"
 import { Instruments } from "./Instruments.ts"
 import { MetricsAddress } from "./MetricsAddress.ts"
@@ -25,6 +27,8 @@ const makeScrape = Effect.gen(function* () {
   const inventory = yield* Inventory
   const gateway = yield* PaymentGateway
   const redis = yield* RedisLink
+  const audit = yield* Audit
+  const log = yield* CurrentLogControl
   const { mailboxSize, redisUrl } = yield* Configuration
   const { gauge, hot, open, plain, readCounts } = instruments
   const books = yield* makeBooks(instruments)
@@ -37,6 +41,8 @@ const makeScrape = Effect.gen(function* () {
   const info = gauge("hedonify_product_info", "Names of the products that sell most", ["product_id", "name"])
   const circuit = gauge("hedonify_payment_circuit_open", "Whether the payment provider is not called")
   gauge("hedonify_mailbox_capacity", "What a mailbox holds at most").set(mailboxSize)
+  const broken = gauge("hedonify_verify_failed_rules", "Rules that the last audit found broken")
+  const auditedAt = gauge("hedonify_verify_last_seconds", "When the last audit ended, in Unix seconds")
   const redisUp = Option.isSome(redisUrl) ? gauge("hedonify_redis_up", "Whether Redis answers") : null
 
   const look = Effect.gen(function* () {
@@ -59,7 +65,10 @@ const makeScrape = Effect.gen(function* () {
     stocked.set({ product_id: "other" }, others.stocked)
     circuit.set((yield* gateway.isShut) ? 1 : 0)
     redisUp?.set(redis.isUp() ? 1 : 0)
-    readCounts()
+    const found = audit.state()
+    broken.set(violatedRules(found).length)
+    auditedAt.set((found.last?.endedAtMillis ?? 0) / 1000)
+    readCounts(log.counts)
     yield* books
   })
   return (accept: string) =>
@@ -73,19 +82,21 @@ const makeScrape = Effect.gen(function* () {
 
 const serve = Effect.fnUntraced(function* (host: string, port: number) {
   const scrape = yield* makeScrape
-  const run = Effect.runPromiseWith(yield* Effect.context())
+  const run = Effect.runForkWith(yield* Effect.context())
   const listener: NodeListener = (request, response) => {
     const path = request.url?.split("?", 1)[0]
     if (path !== "/metrics") return response.writeHead(404).end()
     if (request.method !== "GET" && request.method !== "HEAD") {
       return response.writeHead(405, { allow: "GET, HEAD" }).end()
     }
-    run(scrape(request.headers.accept ?? "")).then(
-      ({ contentType, text }) => {
-        response.writeHead(200, { "content-type": contentType, "cache-control": "no-store" })
-        response.end(request.method === "HEAD" ? undefined : text)
-      },
-      () => response.writeHead(500).end(),
+    run(
+      Effect.matchCause(scrape(request.headers.accept ?? ""), {
+        onSuccess: ({ contentType, text }) => {
+          response.writeHead(200, { "content-type": contentType, "cache-control": "no-store" })
+          response.end(request.method === "HEAD" ? undefined : text)
+        },
+        onFailure: () => void response.writeHead(500).end(),
+      }),
     )
     return response
   }

@@ -11,10 +11,11 @@ import { makeHotProducts, shownMax } from "../../src/metrics/hotProducts.ts"
 import { Instruments } from "../../src/metrics/Instruments.ts"
 import { MetricsAddress } from "../../src/metrics/MetricsAddress.ts"
 import { scraping } from "../../src/metrics/scraping.ts"
+import * as Telemetry from "../../src/platform/tracing/telemetry.ts"
 import { call, newCustomer, newMerchant, newProduct, order, testServerWith } from "../http/testServer.ts"
 
 const measured = (settings: Readonly<Record<string, string>>) =>
-  scraping.pipe(Layer.provideMerge(testServerWith(settings)), Layer.provide(Instruments.layer))
+  scraping.pipe(Layer.provideMerge(testServerWith(settings)), Layer.provide([Instruments.layer, Telemetry.layer]))
 
 interface Sample {
   readonly name: string
@@ -44,7 +45,7 @@ const parse = (text: string): Exposition => {
       continue
     }
     const [, name, labels = "", value, exemplar] = sampleLine.exec(line) ?? assert.fail(`no sample: ${line}`)
-    const named = Object.fromEntries([...labels.matchAll(label)].map(([, key = "", text = ""]) => [key, text]))
+    const named = Object.fromEntries([...labels.matchAll(label)].map(([, key = "", given = ""]) => [key, given]))
     samples.push({ name: name ?? "", labels: named, value: Number(value), exemplar })
   }
   return { types, samples }
@@ -71,8 +72,8 @@ const valueOf = ({ samples }: Exposition, name: string, labels: Readonly<Record<
 const Stock = Schema.Struct({ results: Schema.Array(Schema.Struct({ productId: Schema.optionalKey(Schema.String) })) })
 
 describe("metrics", () => {
-  layer(measured({ HEDONIFY_METRICS_PORT: "0" }), { excludeTestServices: true })((it) => {
-    it.effect("count what happened, and nothing else", () =>
+  layer(measured({ HEDONIFY_METRICS_PORT: "0" }), { excludeTestServices: true })((served) => {
+    served.effect("count what happened, and nothing else", () =>
       Effect.gen(function* () {
         const merchant = yield* newMerchant()
         const { token } = yield* newCustomer()
@@ -127,7 +128,7 @@ describe("metrics", () => {
       }),
     )
 
-    it.effect("have the names and labels that the page of signals gives them, and it has no others", () =>
+    served.effect("have the names and labels that the page of signals gives them, and it has no others", () =>
       Effect.gen(function* () {
         const page = readFileSync(new URL("../../observability/signals.md", import.meta.url), "utf8")
         const rows = [...page.matchAll(/^\| `((?:hedonify|http_server)_\w+)` \| (\w+)[^|]*\| ([^|]*)\|/gm)]
@@ -154,7 +155,7 @@ describe("metrics", () => {
       }),
     )
 
-    it.effect("keep their number however many products sell", () =>
+    served.effect("keep their number however many products sell", () =>
       Effect.gen(function* () {
         const merchant = yield* newMerchant()
         const { token } = yield* newCustomer()
@@ -184,7 +185,7 @@ describe("metrics", () => {
       }),
     )
 
-    it.effect("are text that OpenMetrics calls well-formed, and answer nothing but their path", () =>
+    served.effect("are text that OpenMetrics calls well-formed, and answer nothing but their path", () =>
       Effect.gen(function* () {
         const found = yield* scrape(open)
         assert.isAtLeast(found.samples.length, 300)
