@@ -15,6 +15,7 @@ const admin = { email: "admin@bench.example", password: `${randomBytes(12).toStr
 /** What the service has to be started with so that the shop's admin exists. */
 export const shopSettings = {
   HEDONIFY_PORT: "0",
+  HEDONIFY_METRICS_PORT: "0",
   HEDONIFY_HOST: "127.0.0.1",
   HEDONIFY_DEMO: "off",
   HEDONIFY_ADMIN_EMAIL: admin.email,

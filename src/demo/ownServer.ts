@@ -38,6 +38,7 @@ const environmentOf = Effect.fnUntraced(function* (dataFolder: string) {
     ),
     HEDONIFY_HOST: "127.0.0.1",
     HEDONIFY_PORT: "0",
+    HEDONIFY_METRICS_PORT: "off",
     HEDONIFY_DATA_DIR: dataFolder,
     HEDONIFY_DEMO: "on",
     HEDONIFY_LOG_FILE: `${dataFolder}/service.log`,

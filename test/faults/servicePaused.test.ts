@@ -20,7 +20,7 @@ layer(stageBehindLink, { excludeTestServices: true, timeout: "120 seconds" })("a
         const pausedAtMillis = performance.now()
         yield* signal(paused, "SIGSTOP")
         yield* Effect.gen(function* () {
-          const settings = { ...options.settings, HEDONIFY_PORT: "0" }
+          const settings = { ...options.settings, HEDONIFY_PORT: "0", HEDONIFY_METRICS_PORT: "0" }
           const { errors, exitCode } = yield* runCommand(folder, ["serve"], settings)
           assert.deepStrictEqual({ errors, exitCode }, { errors: anotherServes, exitCode: 1 })
           yield* until(

@@ -40,6 +40,7 @@ const quickProvider: PaymentOptions = {
 
 const environment = {
   HEDONIFY_PORT: "0",
+  HEDONIFY_METRICS_PORT: "0",
   HEDONIFY_ADMIN_EMAIL: adminEmail,
   HEDONIFY_ADMIN_PASSWORD: adminPassword,
   HEDONIFY_TOKEN_SECRET: tokenSecret,

@@ -61,7 +61,7 @@ layer(NodeServices.layer, { excludeTestServices: true })("the command line", (it
     Effect.gen(function* () {
       const folder = yield* emptyFolder
       const fileSystem = yield* FileSystem.FileSystem
-      const { command, ended } = start(folder, ["serve"], { HEDONIFY_PORT: "0" })
+      const { command, ended } = start(folder, ["serve"], { HEDONIFY_PORT: "0", HEDONIFY_METRICS_PORT: "0" })
       yield* Effect.addFinalizer(() => Effect.sync(() => command.kill("SIGKILL")))
       const url = yield* Effect.promise(async () => {
         for await (const line of createInterface(command.stdout)) {

@@ -114,7 +114,10 @@ layer(stage, { excludeTestServices: true, timeout: "120 seconds" })("the process
     Effect.gen(function* () {
       const { folder, start } = yield* Stage
       const service = yield* start()
-      const { errors, exitCode } = yield* runCommand(folder, ["serve"], { HEDONIFY_PORT: "0" })
+      const { errors, exitCode } = yield* runCommand(folder, ["serve"], {
+        HEDONIFY_PORT: "0",
+        HEDONIFY_METRICS_PORT: "0",
+      })
       assert.strictEqual(
         errors,
         "Another Hedonify process serves this database: stop it first, or give this one a database of its own.",

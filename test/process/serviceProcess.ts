@@ -133,7 +133,12 @@ const banner = /Hedonify serves (http:\S+)/
 export const startService = Effect.fnUntraced(function* (folder: string, options: Options = {}) {
   const { errors, output, running } = yield* startCommand(folder, ["serve"], {
     ...options,
-    settings: { HEDONIFY_PORT: "0", HEDONIFY_LOG_FILE: `${folder}/service.log`, ...options.settings },
+    settings: {
+      HEDONIFY_PORT: "0",
+      HEDONIFY_METRICS_PORT: "0",
+      HEDONIFY_LOG_FILE: `${folder}/service.log`,
+      ...options.settings,
+    },
   })
   yield* until(
     "the service says where it is",
