@@ -11,7 +11,7 @@ import { assertBooksBalanced } from "../http/shopping.ts"
 import { testServerWith } from "../http/testServer.ts"
 import { fuzz } from "./fuzz.ts"
 
-const requests = Number(process.env["FUZZ_REQUESTS"] ?? 3_000)
+const requests = Number(process.env["FUZZ_REQUESTS"] ?? 4_000)
 const seed = Number(process.env["FUZZ_SEED"] ?? Math.floor(Math.random() * 2 ** 31))
 const path = process.env["FUZZ_PATH"]
 

@@ -20,6 +20,9 @@ const inside: Readonly<Record<string, RegExp>> = {
 
 const jsonWebTokens = /eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}/g
 
+/** Named by the document for whoever keeps the service running: no secret, whatever else is called so. */
+const documentedNames = /"mailbox(?:Depth|Size)":/g
+
 /** The kinds of what leaked in this text, none where it is clean. */
 export const leaksIn = (
   text: string,
@@ -27,10 +30,11 @@ export const leaksIn = (
 ): ReadonlyArray<string> => {
   // By chance the letters of a token make any word.
   const words = text.replaceAll(jsonWebTokens, "")
+  const undocumented = words.replaceAll(documentedNames, "")
   return [
     ...Object.entries(inside)
-      .filter(([, pattern]) => pattern.test(words))
-      .map(([kind, pattern]) => `${kind} (${pattern.exec(words)?.[0].slice(0, 80)})`),
+      .filter(([, pattern]) => pattern.test(undocumented))
+      .map(([kind, pattern]) => `${kind} (${pattern.exec(undocumented)?.[0].slice(0, 80)})`),
     ...(secrets.some((secret) => text.includes(secret)) ? ["a secret"] : []),
     ...(!mayHoldToken && words !== text ? ["a token"] : []),
   ]

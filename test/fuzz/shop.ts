@@ -87,6 +87,8 @@ export const openShop = Effect.gen(function* () {
     const callers = { merchant, customer, otherCustomer, admin: yield* newCaller("admin") }
     const world = new World(callers, `10.${worlds >> 16}.${(worlds >> 8) & 255}.${worlds & 255}`)
     world.addId("merchant", merchantId)
+    const key = yield* call(`/v1/merchants/${merchantId}/api-keys`, { token: merchant.token, json: { name: "Fuzz" } })
+    world.addId("key", key.body["id"])
     for (const product of firstProducts) world.addId("product", yield* newProduct(merchant, product))
     const json = { url: "https://hooks.example/hook" }
     const webhook = yield* call("/v1/webhooks", { token: merchant.token, json })
