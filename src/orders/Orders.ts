@@ -8,7 +8,7 @@
 import { Clock, Context, Effect, Layer } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { Carts } from "../carts/Carts.ts"
-import type { CallerId, MerchantId, OrderId } from "../domain/ids.ts"
+import { CallerId, type MerchantId, type OrderId } from "../domain/ids.ts"
 import type { Money } from "../domain/money.ts"
 import { mergeLines, type Order, type RequestedLine } from "../domain/order.ts"
 import type { Page } from "../domain/page.ts"
@@ -128,9 +128,13 @@ const make = Effect.fnUntraced(function* (settings: OrderSettings) {
   return Orders.of({ place, checkout, cancel, refund, get, list: Effect.fn("Orders.list")(reads.list) })
 })
 
-/** A merchant sees its own lines and shipments, and of the money only what these cost. */
+/** As an admin sees it, or whoever placed it: the caller itself, or a channel of one of its merchants. */
+export const isSeenInFull = ({ caller, isAdmin, merchantIds }: Viewer, order: Pick<Order, "caller">): boolean =>
+  isAdmin || order.caller === caller || merchantIds.some((merchantId) => order.caller === CallerId.make(merchantId))
+
+/** Of what others placed a merchant sees its own lines and shipments, and of the money only what these cost. */
 const seenBy = (viewer: Viewer, order: Order): Order | null => {
-  if (viewer.isAdmin || order.caller === viewer.caller) return order
+  if (isSeenInFull(viewer, order)) return order
   const isTheirs = ({ merchantId }: { readonly merchantId: MerchantId }) => viewer.merchantIds.includes(merchantId)
   const lines = order.lines.filter(isTheirs)
   if (lines.length === 0) return null

@@ -12,7 +12,7 @@ import { type Caller, maySendFor } from "../../accounts/principal.ts"
 import { batchBodySizeMaxBytes, lineQuantityMax, pageSizeDefault } from "../../domain/bounds.ts"
 import type { OrderId } from "../../domain/ids.ts"
 import { mergeLines, type Order, type OrderStatus, type Payment, type Shipment } from "../../domain/order.ts"
-import { Orders } from "../../orders/Orders.ts"
+import { Orders, type Viewer } from "../../orders/Orders.ts"
 import { ProductMerchants } from "../../orders/ProductMerchants.ts"
 import { accountBuyer, channelBuyer, type Placed } from "../../orders/placing.ts"
 import { Api } from "../contract/Api.ts"
@@ -105,6 +105,12 @@ export const placedResponse = ({ isReplayed, order }: Extract<Placed, { _tag: "P
       ...(isReplayed ? { "idempotency-replayed": "true" } : {}),
     },
   })
+
+/** Members of a suspended merchant still see and send what it has sold. */
+export const orderViewerOf = (current: Caller): Viewer =>
+  current._tag === "Channel"
+    ? { caller: current.caller, merchantIds: [], isAdmin: false }
+    : { caller: current.caller, merchantIds: maySendFor(current.account), isAdmin: current.account.isAdmin }
 
 interface OrderListQuery {
   readonly limit?: number
@@ -207,16 +213,7 @@ export const ordersHandlers = HttpApiBuilder.group(
       return { data: page.data.map(orderView), hasMore: page.hasMore }
     })
 
-    /** Members of a suspended merchant still see and send what it has sold. */
-    const viewer = Effect.map(CurrentCaller, (current) =>
-      current._tag === "Channel"
-        ? { caller: current.caller, merchantIds: [], isAdmin: false }
-        : {
-            caller: current.caller,
-            merchantIds: maySendFor(current.account),
-            isAdmin: current.account.isAdmin,
-          },
-    )
+    const viewer = Effect.map(CurrentCaller, orderViewerOf)
 
     const get = Effect.fnUntraced(function* (id: OrderId) {
       const order = yield* orders.get(yield* viewer, id)
