@@ -201,19 +201,18 @@ export const ordersHandlers = HttpApiBuilder.group(
       return HttpServerResponse.text(JSON.stringify({ results }), { contentType: "application/json" })
     })
 
+    const viewer = Effect.map(CurrentCaller, orderViewerOf)
+
     const list = Effect.fnUntraced(function* (query: OrderListQuery) {
-      const { caller } = yield* CurrentCaller
-      const page = yield* orders.list(caller, {
+      const page = yield* orders.list(yield* viewer, {
         status: query.status ?? null,
         customerRef: query.customerRef ?? null,
         idempotencyKey: query.idempotencyKey ?? null,
         startingAfter: query.starting_after ?? null,
         limit: query.limit ?? pageSizeDefault,
       })
-      return { data: page.data.map(orderView), hasMore: page.hasMore }
+      return { ...page, data: page.data.map(orderView) }
     })
-
-    const viewer = Effect.map(CurrentCaller, orderViewerOf)
 
     const get = Effect.fnUntraced(function* (id: OrderId) {
       const order = yield* orders.get(yield* viewer, id)
