@@ -130,6 +130,9 @@ export const searchMatchesNearMax = 10_000
 export const searchRowsFarMax = 20_000
 export const searchMatchesFarMax = 100_000
 
+/** How many orders a merchant's page looks through for those it sells in: some 0.1 s, where it sells in hardly any. */
+export const salesRowsMax = 20_000
+
 /** Rows of one import and the size of its body. */
 export const importRowsMax = 10_000
 export const importBodySizeMaxBytes = 4 * 1024 * 1024
@@ -170,4 +173,5 @@ holds(batchSizeMaxDefault <= mailboxSizeDefault, "a mailbox holds a batch")
 holds(commitSilenceMaxMillis < orderDeadlineDefaultMillis, "an unknown outcome can be settled within the deadline")
 holds(pageSizeDefault <= pageSizeMax, "the default page is a legal page")
 holds(pageSizeMax < searchRowsNearMax, "a page of a search is found along the list where every product matches")
+holds(pageSizeMax < salesRowsMax, "a merchant that sells in every order gets a full page")
 holds(redisWaitMaxMillis <= redisProbeIntervalMillis, "Redis is not asked again while it is still being waited for")

@@ -4,22 +4,20 @@
  * reader, whether or not anybody has come to give its units back.
  */
 import { PgClient } from "@effect/sql-pg"
-import { Context, Effect, Layer } from "effect"
-import { pooledSilenceMaxMillis } from "../domain/bounds.ts"
+import { Context, Effect, Layer, Struct } from "effect"
+import { pooledSilenceMaxMillis, salesRowsMax } from "../domain/bounds.ts"
 import type { CallerId, OrderId, Shard, ShipmentId } from "../domain/ids.ts"
-import type { Order, OrderLine, OrderStatus, Payment, Shipment } from "../domain/order.ts"
-import { type Page, pageOf } from "../domain/page.ts"
+import type { Order, OrderLine, Payment, Shipment } from "../domain/order.ts"
 import { Busy } from "../inventory/shard/mailboxEntry.ts"
 import { interruptibleAtOnce } from "../platform/interruptibleAtOnce.ts"
-
-export interface OrderFilter {
-  readonly status: OrderStatus | null
-  readonly customerRef: string | null
-  readonly idempotencyKey: string | null
-  readonly startingAfter: OrderId | null
-  /** 1 to `pageSizeMax`. */
-  readonly limit: number
-}
+import {
+  isOverdue,
+  type OrderFilter,
+  type OrderListing,
+  type OrderPage,
+  orderPageOf,
+  ordersOfPage,
+} from "./orderLists.ts"
 
 export interface KnownShipment {
   readonly orderId: OrderId
@@ -57,8 +55,8 @@ export class OrderReads extends Context.Service<
     ) => Effect.Effect<{ readonly order: Order; readonly fingerprint: string } | null, Busy>
     /** A shipment and where its order is decided about. Waits as `byId` does. */
     readonly shipment: (shipmentId: ShipmentId) => Effect.Effect<KnownShipment | null, Busy>
-    /** The caller's own orders, newest first. */
-    readonly list: (caller: CallerId, filter: OrderFilter) => Effect.Effect<Page<Order>, Busy>
+    /** The orders that were placed by, or sold in for, whom the listing names, newest first. */
+    readonly list: (listing: OrderListing, filter: OrderFilter) => Effect.Effect<OrderPage, Busy>
   }
 >()("hedonify/orders/OrderReads") {
   static readonly layer = Layer.effect(
@@ -66,9 +64,6 @@ export class OrderReads extends Context.Service<
     Effect.map(PgClient.PgClient, (sql) => readOrders(sql)),
   )
 }
-
-/** By the time at which the statement began, so that a list by status shows every order in that status. */
-const isOverdue = "o.status = 'reserved' and o.expires_at <= now()"
 
 const readOrders = (sql: PgClient.PgClient): OrderReads["Service"] => {
   const columns = sql.literal(`o.id, o.caller, o.customer_ref as "customerRef", o.home_shard as "homeShard",
@@ -130,25 +125,11 @@ const readOrders = (sql: PgClient.PgClient): OrderReads["Service"] => {
     Effect.mapError(() => new Busy()),
   )
 
-  const inStatus = (status: OrderStatus) => {
-    if (status === "expired") return sql`(o.status = 'expired' or ${sql.literal(isOverdue)})`
-    if (status === "reserved") return sql`o.status = 'reserved' and not (${sql.literal(isOverdue)})`
-    return sql`o.status = ${status}`
-  }
-
   const list = Effect.fnUntraced(
-    function* (caller: CallerId, filter: OrderFilter) {
-      const { customerRef, idempotencyKey, limit, startingAfter, status } = filter
-      const conditions = [
-        sql`o.caller = ${caller}::uuid`,
-        ...(status === null ? [] : [inStatus(status)]),
-        ...(customerRef === null ? [] : [sql`o.customer_ref = ${customerRef}`]),
-        ...(idempotencyKey === null ? [] : [sql`o.key = ${idempotencyKey}`]),
-        ...(startingAfter === null ? [] : [sql`o.id < ${startingAfter}::uuid`]),
-      ]
-      const rows = yield* sql<OrderRow>`select ${columns} from orders o where ${sql.and(conditions)}
-      order by o.id desc limit ${limit + 1}::integer`
-      return pageOf(rows.map(orderFrom), limit)
+    function* (listing: OrderListing, filter: OrderFilter) {
+      const rows = yield* ordersOfPage<OrderRow>(sql, columns, listing, filter, salesRowsMax)
+      const orders = rows.flatMap((row) => (row.id === null ? [] : orderFrom(Struct.omit(row, ["stoppedAt"]))))
+      return orderPageOf(orders, rows[0]?.stoppedAt ?? null, filter.limit)
     },
     Effect.mapError(() => new Busy()),
   )

@@ -8,10 +8,9 @@
 import { Clock, Context, Effect, Layer } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { Carts } from "../carts/Carts.ts"
-import type { CallerId, MerchantId, OrderId } from "../domain/ids.ts"
+import { CallerId, type MerchantId, type OrderId } from "../domain/ids.ts"
 import type { Money } from "../domain/money.ts"
 import { mergeLines, type Order, type RequestedLine } from "../domain/order.ts"
-import type { Page } from "../domain/page.ts"
 import type { CancelRefusal, RefundRefusal } from "../domain/refusals.ts"
 import { orderFingerprint } from "../inventory/fingerprint.ts"
 import { type Busy, type CommandError, OutcomeUnknown } from "../inventory/shard/mailboxEntry.ts"
@@ -19,7 +18,8 @@ import { OrderCoordinator } from "../inventory/OrderCoordinator.ts"
 import { OrderEnding } from "../inventory/OrderEnding.ts"
 import { spanned } from "../platform/tracing/spans.ts"
 import { type CheckedOut, type CheckOut, makeCheckout } from "./checkout.ts"
-import { type OrderFilter, OrderReads } from "./OrderReads.ts"
+import type { OrderFilter, OrderPage } from "./orderLists.ts"
+import { OrderReads } from "./OrderReads.ts"
 import { type Buyer, makePlacing, type OrderSettings, type Placed } from "./placing.ts"
 
 /** Lines may name a product twice; merged, each must be within `lineQuantityMax`, which the edge checks. */
@@ -66,8 +66,8 @@ export class Orders extends Context.Service<
     readonly refund: (viewer: Viewer, orderId: OrderId) => Effect.Effect<Refunded | null, CommandError>
     /** The order as this viewer may see it, or null. Fails with `Busy` where PostgreSQL cannot be asked. */
     readonly get: (viewer: Viewer, orderId: OrderId) => Effect.Effect<Order | null, Busy>
-    /** The caller's own orders, newest first. */
-    readonly list: (caller: CallerId, filter: OrderFilter) => Effect.Effect<Page<Order>, Busy>
+    /** What the viewer placed and what its merchants sell in, each as `get` shows it, the newest first. */
+    readonly list: (viewer: Viewer, filter: OrderFilter) => Effect.Effect<OrderPage, Busy>
   }
 >()("hedonify/orders/Orders") {
   static readonly layer = (settings: OrderSettings) => Layer.effect(Orders, make(settings))
@@ -124,13 +124,29 @@ const make = Effect.fnUntraced(function* (settings: OrderSettings) {
     return order === null ? null : seenBy(viewer, order)
   })
 
+  const list = Effect.fn("Orders.list")(function* (viewer: Viewer, filter: OrderFilter) {
+    const { isAdmin, merchantIds } = viewer
+    const page = yield* reads.list({ callers: callersOf(viewer), sellers: isAdmin ? "everybody" : merchantIds }, filter)
+    return { ...page, data: page.data.flatMap((order) => seenBy(viewer, order) ?? []) }
+  })
+
   const checkout = makeCheckout({ carts, place: placing, reads, settings })
-  return Orders.of({ place, checkout, cancel, refund, get, list: Effect.fn("Orders.list")(reads.list) })
+  return Orders.of({ place, checkout, cancel, refund, get, list })
 })
 
-/** A merchant sees its own lines and shipments, and of the money only what these cost. */
+/** As whom a viewer orders: as itself, and through the channels of its merchants. */
+const callersOf = ({ caller, merchantIds }: Viewer): ReadonlyArray<CallerId> => [
+  caller,
+  ...merchantIds.map((merchantId) => CallerId.make(merchantId)),
+]
+
+/** As an admin sees it, or whoever placed it. */
+export const isSeenInFull = (viewer: Viewer, order: Pick<Order, "caller">): boolean =>
+  viewer.isAdmin || callersOf(viewer).includes(order.caller)
+
+/** Of what others placed a merchant sees its own lines and shipments, and of the money only what these cost. */
 const seenBy = (viewer: Viewer, order: Order): Order | null => {
-  if (viewer.isAdmin || order.caller === viewer.caller) return order
+  if (isSeenInFull(viewer, order)) return order
   const isTheirs = ({ merchantId }: { readonly merchantId: MerchantId }) => viewer.merchantIds.includes(merchantId)
   const lines = order.lines.filter(isTheirs)
   if (lines.length === 0) return null

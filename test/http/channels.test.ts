@@ -91,6 +91,21 @@ layer(testServer, { excludeTestServices: true })("channels", (it) => {
     }),
   )
 
+  it.effect("its merchant's members see what it ordered as it does: for whom, and how it was paid", () =>
+    Effect.gen(function* () {
+      const merchant = yield* newMerchant()
+      const { token } = yield* newKey(merchant)
+      const { id } = placedOrder(yield* orderFor(token, "one", yield* newProduct(merchant, {}), 1, "jane"))
+      yield* payElsewhere(id)
+      for (const path of [`/v1/orders/${id}`, `/v1/orders/${id}/payments`]) {
+        const seen = yield* call(path, { token })
+        assert.include(seen.text, `till ${id}`)
+        assert.deepStrictEqual((yield* call(path, { token: merchant.token })).body, seen.body)
+        assertRefused(yield* call(path, { token: (yield* newMerchant()).token }), 404, "not_found")
+      }
+    }),
+  )
+
   it.effect("a channel must say for whom it orders, an account may not", () =>
     Effect.gen(function* () {
       const merchant = yield* newMerchant()

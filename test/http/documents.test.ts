@@ -1,5 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
+import { testMethods } from "../../src/payments/simulator/testMethods.ts"
 import { call, testServer } from "./testServer.ts"
 
 layer(testServer, { excludeTestServices: true })("documents and health", (it) => {
@@ -77,6 +78,15 @@ layer(testServer, { excludeTestServices: true })("documents and health", (it) =>
       assert.strictEqual(schemas.AmendProduct.minProperties, 1)
       for (const field of ["stock", "stocked", "available", "stockGroup", "merchantId"]) {
         assert.deepStrictEqual(schemas.AmendProduct.properties[field].not, {})
+      }
+    }),
+  )
+
+  it.effect("the OpenAPI document names the methods of payment that the simulator knows", () =>
+    Effect.gen(function* () {
+      const { schemas } = JSON.parse((yield* call("/openapi.json")).text).components
+      for (const method of Object.keys(testMethods)) {
+        assert.include(schemas.PayOrder.properties.method.description, `\`${method}\``)
       }
     }),
   )

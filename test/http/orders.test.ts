@@ -58,8 +58,12 @@ layer(testServer, { excludeTestServices: true })("orders", (it) => {
 
       assert.deepStrictEqual((yield* call(`/v1/orders/${view.id}`, { token })).body, placed.body)
       const byKey = yield* call("/v1/orders?idempotencyKey=first", { token })
-      assert.deepStrictEqual(byKey.body, { data: [placed.body], hasMore: false })
-      assert.deepStrictEqual((yield* call("/v1/orders?status=paid", { token })).body, { data: [], hasMore: false })
+      assert.deepStrictEqual(byKey.body, { data: [placed.body], hasMore: false, next: null })
+      assert.deepStrictEqual((yield* call("/v1/orders?status=paid", { token })).body, {
+        data: [],
+        hasMore: false,
+        next: null,
+      })
     }),
   )
 
@@ -70,11 +74,12 @@ layer(testServer, { excludeTestServices: true })("orders", (it) => {
       const made: Array<unknown> = []
       for (const key of ["1", "2", "3"]) made.unshift((yield* order(token, key, [[lamp, 1]])).body)
       const first = yield* call("/v1/orders?limit=2", { token })
-      assert.deepStrictEqual(first.body, { data: made.slice(0, 2), hasMore: true })
       const last = (made[1] as { readonly id: string }).id
+      assert.deepStrictEqual(first.body, { data: made.slice(0, 2), hasMore: true, next: last })
       assert.deepStrictEqual((yield* call(`/v1/orders?limit=2&starting_after=${last}`, { token })).body, {
         data: made.slice(2),
         hasMore: false,
+        next: null,
       })
     }),
   )
@@ -320,7 +325,11 @@ layer(testServer, { excludeTestServices: true })("orders", (it) => {
         [mine],
       )
       assert.deepStrictEqual(seen.body["total"], { amount: 100, currency: "EUR" })
-      assert.deepStrictEqual((yield* call("/v1/orders", { token: stranger.token })).body, { data: [], hasMore: false })
+      assert.deepStrictEqual((yield* call("/v1/orders", { token: stranger.token })).body, {
+        data: [],
+        hasMore: false,
+        next: null,
+      })
     }),
   )
 

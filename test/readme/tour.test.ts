@@ -44,7 +44,7 @@ layer(NodeServices.layer, { excludeTestServices: true, timeout: "120 seconds" })
     Effect.gen(function* () {
       const folder = yield* workingFolder
       const { url } = yield* startService(folder)
-      const [product, checkedOut, repeated, refused, cancelled, listed] = yield* paste(tourOf(readme), {
+      const [product, checkedOut, repeated, refused, cancelled, paid, sent, listed] = yield* paste(tourOf(readme), {
         url,
         dataFolder: `${folder}/.data`,
       })
@@ -60,6 +60,9 @@ layer(NodeServices.layer, { excludeTestServices: true, timeout: "120 seconds" })
       assert.include(refused, '"available":1')
       assert.match(cancelled ?? "", /"status":"cancelled".*"available":3\b.*HTTP\/1\.1 201 /s)
       assert.notMatch(cancelled ?? "", /^idempotency-replayed:/im)
+      assert.match(paid ?? "", /"status":"declined".*"status":"succeeded"/s)
+      assert.match(sent ?? "", /"data":\[\{"id":"([^"]+)","status":"paid".*"trackingNumber":"RR123456785"/s)
+      assert.match(listed ?? "", /"status":"shipped"/)
       assert.match(listed ?? "", new RegExp(`"id":"${orderId}","status":"cancelled"`))
       assert.match(listed ?? "", /All \d+ rules hold\./)
     }),

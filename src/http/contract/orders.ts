@@ -9,7 +9,7 @@ import { MerchantId, OrderId, PaymentId, ProductId, ShipmentId } from "../../dom
 import { Money } from "../../domain/money.ts"
 import { OrderStatus, PaymentStatus } from "../../domain/order.ts"
 import { CallerAuthorization } from "./authorization.ts"
-import { limitParameter, page } from "./paging.ts"
+import { limitParameter } from "./paging.ts"
 import { bodyProblems, Problem, problems } from "./problem.ts"
 import { IdempotencyKey, lineOfText, Timestamp } from "./text.ts"
 
@@ -138,9 +138,22 @@ export class OrdersGroup extends HttpApiGroup.make("orders")
         customerRef: Schema.optionalKey(lineOfText(customerRefLengthMax)),
         idempotencyKey: Schema.optionalKey(IdempotencyKey),
       },
-      success: page(OrderView),
+      success: Schema.Struct({
+        data: Schema.Array(OrderView),
+        hasMore: Schema.Boolean,
+        next: Schema.NullOr(OrderId).annotate({
+          description:
+            "The starting_after of the next page, null after the last. A merchant that sells in few of very many orders may get a short page, or an empty one, with more to come.",
+        }),
+      }),
       error: problems({ 422: ["invalid"] }),
-    }).annotateMerge(OpenApi.annotations({ summary: "Own orders" })),
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "Own orders, and what one's merchants sell in, the newest first",
+        description:
+          "Of what others ordered, members of a merchant see its own lines; admins see everything. customerRef and idempotencyKey are those of whoever placed an order.",
+      }),
+    ),
     HttpApiEndpoint.get("get", "/v1/orders/:id", {
       params: { id: OrderId },
       success: OrderView,

@@ -7,16 +7,20 @@ import { paymentMethodLengthMax, paymentReferenceLengthMax } from "../../domain/
 import { OrderId, PaymentId } from "../../domain/ids.ts"
 import { callbackPath } from "../../payments/CallbackAddress.ts"
 import { ChargeEvent } from "../../payments/charge.ts"
+import { testMethods } from "../../payments/simulator/testMethods.ts"
 import { CallerAuthorization } from "./authorization.ts"
 import { PaymentView } from "./orders.ts"
 import { limitParameter, page } from "./paging.ts"
 import { bodyProblems, problems } from "./problem.ts"
 import { IdempotencyKey, lineOfText } from "./text.ts"
 
+const simulatedMethods = Object.entries(testMethods)
+  .map(([name, { about }]) => `\`${name}\` (${about})`)
+  .join(", ")
+
 export const PayOrder = Schema.Struct({
   method: lineOfText(paymentMethodLengthMax).annotate({
-    description:
-      "What the payment provider is to charge; external for what a channel took elsewhere. Of a method that the provider does not know, the payment is declined.",
+    description: `What the payment provider is to charge; external for what a channel took elsewhere. Of a method that the provider does not know, the payment is declined. The simulator, which stands in where no provider is set, knows ${simulatedMethods}.`,
   }),
   reference: Schema.optionalKey(lineOfText(paymentReferenceLengthMax)).annotateKey({
     description: "With method external, and only there: the channel's own name for the payment.",

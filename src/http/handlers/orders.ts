@@ -12,7 +12,7 @@ import { type Caller, maySendFor } from "../../accounts/principal.ts"
 import { batchBodySizeMaxBytes, lineQuantityMax, pageSizeDefault } from "../../domain/bounds.ts"
 import type { OrderId } from "../../domain/ids.ts"
 import { mergeLines, type Order, type OrderStatus, type Payment, type Shipment } from "../../domain/order.ts"
-import { Orders } from "../../orders/Orders.ts"
+import { Orders, type Viewer } from "../../orders/Orders.ts"
 import { ProductMerchants } from "../../orders/ProductMerchants.ts"
 import { accountBuyer, channelBuyer, type Placed } from "../../orders/placing.ts"
 import { Api } from "../contract/Api.ts"
@@ -106,6 +106,12 @@ export const placedResponse = ({ isReplayed, order }: Extract<Placed, { _tag: "P
     },
   })
 
+/** Members of a suspended merchant still see and send what it has sold. */
+export const orderViewerOf = (current: Caller): Viewer =>
+  current._tag === "Channel"
+    ? { caller: current.caller, merchantIds: [], isAdmin: false }
+    : { caller: current.caller, merchantIds: maySendFor(current.account), isAdmin: current.account.isAdmin }
+
 interface OrderListQuery {
   readonly limit?: number
   readonly starting_after?: OrderId
@@ -195,28 +201,18 @@ export const ordersHandlers = HttpApiBuilder.group(
       return HttpServerResponse.text(JSON.stringify({ results }), { contentType: "application/json" })
     })
 
+    const viewer = Effect.map(CurrentCaller, orderViewerOf)
+
     const list = Effect.fnUntraced(function* (query: OrderListQuery) {
-      const { caller } = yield* CurrentCaller
-      const page = yield* orders.list(caller, {
+      const page = yield* orders.list(yield* viewer, {
         status: query.status ?? null,
         customerRef: query.customerRef ?? null,
         idempotencyKey: query.idempotencyKey ?? null,
         startingAfter: query.starting_after ?? null,
         limit: query.limit ?? pageSizeDefault,
       })
-      return { data: page.data.map(orderView), hasMore: page.hasMore }
+      return { ...page, data: page.data.map(orderView) }
     })
-
-    /** Members of a suspended merchant still see and send what it has sold. */
-    const viewer = Effect.map(CurrentCaller, (current) =>
-      current._tag === "Channel"
-        ? { caller: current.caller, merchantIds: [], isAdmin: false }
-        : {
-            caller: current.caller,
-            merchantIds: maySendFor(current.account),
-            isAdmin: current.account.isAdmin,
-          },
-    )
 
     const get = Effect.fnUntraced(function* (id: OrderId) {
       const order = yield* orders.get(yield* viewer, id)

@@ -8,7 +8,7 @@ import { notFound } from "../../accounts/accountRefusals.ts"
 import { bodySizeMaxBytes, pageSizeDefault } from "../../domain/bounds.ts"
 import type { PaymentMethod } from "../../domain/commands.ts"
 import type { OrderId, PaymentId } from "../../domain/ids.ts"
-import { Orders } from "../../orders/Orders.ts"
+import { isSeenInFull, Orders } from "../../orders/Orders.ts"
 import { ChargeEvent } from "../../payments/charge.ts"
 import { externalMethod, Payments } from "../../payments/Payments.ts"
 import { Api } from "../contract/Api.ts"
@@ -17,7 +17,7 @@ import { PayOrder } from "../contract/payments.ts"
 import type { RequestRefusal } from "../problems.ts"
 import { decodeUtf8, makeBodyReader, makeBytesReader, makeDecoder, parseJson } from "../requestBody.ts"
 import { answering, answeringInTime } from "../respond.ts"
-import { paymentView } from "./orders.ts"
+import { orderViewerOf, paymentView } from "./orders.ts"
 
 const readPayment = makeBodyReader(PayOrder)
 const readBytes = makeBytesReader(bodySizeMaxBytes)
@@ -73,10 +73,9 @@ export const paymentsHandlers = HttpApiBuilder.group(
 
     /** Of somebody else's order not even a merchant of its lines sees how it was paid. */
     const list = Effect.fnUntraced(function* (orderId: OrderId, query: PaymentListQuery) {
-      const caller = yield* CurrentCaller
-      const isAdmin = caller._tag === "Account" && caller.account.isAdmin
-      const order = yield* orders.get({ caller: caller.caller, merchantIds: [], isAdmin }, orderId)
-      if (order === null) return yield* Effect.fail(notFound)
+      const viewer = orderViewerOf(yield* CurrentCaller)
+      const order = yield* orders.get(viewer, orderId)
+      if (order === null || !isSeenInFull(viewer, order)) return yield* Effect.fail(notFound)
       const { limit = pageSizeDefault, starting_after: after } = query
       const rest = after === undefined ? order.payments : order.payments.filter(({ id }) => id > after)
       return { data: rest.slice(0, limit).map(paymentView), hasMore: rest.length > limit }
