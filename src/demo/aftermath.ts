@@ -121,7 +121,10 @@ export const settleUp = Effect.fnUntraced(function* (options: {
     const offersTaken = waiting.reduce((sum, { taken }) => sum + taken, 0)
     onLook(statuses, offersTaken)
     const open = yield* Effect.forEach(waiting, ({ token }) => client.offersOf(token), { concurrency })
-    const isOpen = statuses.has("reserved") || open.some((offers) => offers.length > 0)
+    const stock = yield* client.stockOf(productId)
+    // An order is over at its instant, its units are back a moment later, and offered a moment after that.
+    const isOnTheWay = (statuses.get("paid")?.units ?? 0) + stock.available !== stock.stocked
+    const isOpen = statuses.has("reserved") || isOnTheWay || open.some((offers) => offers.length > 0)
     if (!isOpen || (yield* Clock.currentTimeMillis) > endsAtMillis) {
       return { deeds: counts, waited: waiting.length, offersTaken, statuses } satisfies Aftermath
     }
