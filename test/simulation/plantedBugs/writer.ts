@@ -67,11 +67,12 @@ ${beforeCommit}`,
     patches: [
       inActor("if (entry.deadlineMillis <= nowMillis) late.push(entry)", "if (nowMillis < 0) late.push(entry)"),
       inActor(
-        "onSuccess: (ending) => Effect.sync(() => conclude(ending)),",
+        "onSuccess: (ending) => Effect.sync(() => (conclude(ending), Exit.void)),",
         `onSuccess: (ending) =>
           Effect.map(Clock.currentTimeMillis, (thenMillis) => {
             answerAll(entries.filter((entry) => entry.deadlineMillis <= thenMillis), busy)
             conclude(ending)
+            return Exit.void
           }),`,
       ),
     ],
@@ -141,10 +142,17 @@ ${beforeCommit}`,
     name: "read-then-write without the writer",
     patches: [
       inSettlement(
-        `      if (attempt.success._tag === "Applied") return attempt.success\n`,
-        `      if (attempt.success._tag === "Applied") return attempt.success
+        `        return attempt.success
+      }
+      const seen = yield* inspectUntilKnown(store, write)
+      if (seen !== "pending") {
+        settledUnknown`,
+        `        return attempt.success
+      }
       if (!isUnknown) return ${nothingHappened}
-`,
+      const seen = yield* inspectUntilKnown(store, write)
+      if (seen !== "pending") {
+        settledUnknown`,
       ),
       inActor(
         "  yield* Effect.forkScoped(Effect.forever(turnWheel))\n",
