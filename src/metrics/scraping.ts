@@ -4,9 +4,10 @@
  *
  * Must stay true: nothing but `/metrics` is answered; a scrape changes nothing and is never cached.
  */
-import { Effect, Layer, Option } from "effect"
+import { Effect, Layer, Option, Semaphore } from "effect"
 import { createServer, type RequestListener as NodeListener, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
+import { Counter } from "prom-client"
 import { Inventory } from "../inventory/Inventory.ts"
 import { PaymentGateway } from "../payments/PaymentGateway.ts"
 import { type CannotStart, cannotStart } from "../platform/CannotStart.ts"
@@ -71,13 +72,19 @@ const makeScrape = Effect.gen(function* () {
     readCounts(log.counts)
     yield* books
   })
+  const oneAtATime = yield* Semaphore.make(1)
   return (accept: string) =>
     Effect.gen(function* () {
       yield* look
-      const registry = accept.includes("application/openmetrics-text") ? open : plain
-      const text = yield* Effect.promise(() => registry.metrics())
-      return { text, contentType: registry.contentType }
-    })
+      if (accept.includes("application/openmetrics-text")) {
+        return { text: yield* Effect.promise(() => open.metrics()), contentType: open.contentType }
+      }
+      // Writing OpenMetrics takes the ending of every counter's name, and leaves it so for the other format.
+      for (const metric of plain.getMetricsAsArray()) {
+        if (metric instanceof Counter && !metric.name.endsWith("_total")) metric.name += "_total"
+      }
+      return { text: yield* Effect.promise(() => plain.metrics()), contentType: plain.contentType }
+    }).pipe(oneAtATime.withPermits(1))
 })
 
 const serve = Effect.fnUntraced(function* (host: string, port: number) {

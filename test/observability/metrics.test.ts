@@ -189,6 +189,14 @@ describe("metrics", () => {
       Effect.gen(function* () {
         const found = yield* scrape(open)
         assert.isAtLeast(found.samples.length, 300)
+        assert.strictEqual(found.types.get("hedonify_units_sold"), "counter")
+        const again = yield* scrape()
+        assert.strictEqual(again.types.get("hedonify_units_sold_total"), "counter")
+        assert.strictEqual(
+          valueOf(again, "hedonify_units_sold_total"),
+          valueOf(found, "hedonify_units_sold_total"),
+          "in the one format as in the other",
+        )
         const url = Option.getOrThrow(yield* MetricsAddress)
         const statusOf = (path: string, method = "GET") =>
           Effect.promise(async () => (await fetch(new URL(path, url), { method })).status)

@@ -5,6 +5,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, FileSystem, Layer, Option, type Scope } from "effect"
 import { NodeServices } from "@effect/platform-node"
+import { readFileSync } from "node:fs"
 import { afterEach, vi } from "vitest"
 import type { Orders } from "../../src/orders/Orders.ts"
 import * as Logging from "../../src/platform/logging/logging.ts"
@@ -121,6 +122,12 @@ describe("an order's trace", () => {
 
       const line = lines.find((each) => each["orderId"] === orderId) ?? assert.fail("no line")
       assert.deepInclude(line, { msg: "request", traceId: request.traceId, spanId: request.spanId, status: 201 })
+      const shipped = readFileSync(
+        new URL("../../observability/grafana/provisioning/datasources/datasources.yml", import.meta.url),
+        "utf8",
+      )
+      const [, expression = ""] = /matcherRegex: '(.*)'/.exec(shipped) ?? []
+      assert.strictEqual(new RegExp(expression).exec(JSON.stringify(line))?.[1], request.traceId)
       assert.isString(line["requestId"])
       assert.isNumber(line["shard"])
     }).pipe(Effect.scoped),
