@@ -4,6 +4,7 @@
  * orders and every answer agree.
  */
 import { NodeServices } from "@effect/platform-node"
+import { PgClient } from "@effect/sql-pg"
 import { assert, layer } from "@effect/vitest"
 import { Effect, Fiber, Layer, Schedule } from "effect"
 import { SecureRandom } from "effect/crypto"
@@ -67,11 +68,17 @@ const trading = ({ checkOut, edit, move, order }: Market) =>
     { concurrency: "unbounded" },
   )
 
-/** Nothing whose time is over, and nothing under way: what the sweeper leaves when it has passed. */
+/**
+ * Nothing whose time is over or soon will be, and nothing under way: what the sweeper leaves when it has passed. Of a
+ * crowd that was quick, no reservation's time may be over yet.
+ */
 const swept = Effect.gen(function* () {
   const store = yield* ShardStore
+  const sql = yield* PgClient.PgClient
   const due = store.dueShards(Array.from({ length: shards }, (_, shard) => shard))
-  yield* due.pipe(
+  const soon = sql`select id from orders where status = 'reserved'
+    and expires_at < clock_timestamp() + interval '1 minute' limit 1`
+  yield* Effect.zipWith(due, soon, (shardsDue, orders) => [...shardsDue, ...orders]).pipe(
     Effect.repeat({ until: (found) => found.length === 0, schedule: Schedule.spaced("50 millis") }),
     Effect.timeout("10 seconds"),
   )
