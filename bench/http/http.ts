@@ -4,29 +4,19 @@
  * in turn, by the same generator with the same requests; an answer with any other status ends the run.
  */
 import { Console, Effect } from "effect"
-import { randomBytes } from "node:crypto"
 import { BenchDatabase, benchDatabase } from "../benchDatabase.ts"
 import { compare, publish, serverFacts } from "../report.ts"
 import { median } from "../statistics.ts"
-import type { Job, LoadResult } from "./loadGenerator.ts"
+import type { LoadResult } from "./loadGenerator.ts"
 import { startLoad, startServer } from "./processes.ts"
 import { openShop, shopSettings, verifySold } from "./shop.ts"
+import { loadWith, orderOf, rates, type Target } from "./target.ts"
 
 const connections = 256
 const roundSeconds = 2
 const warmUpSeconds = 3
 const roundsDefault = 5
 const bars = { echo: 0.5, bare: 0.25, soldOut: 0.6 } as const
-
-interface Target {
-  readonly name: string
-  readonly job: Omit<Job, "keyPrefix" | "seconds">
-  readonly status: string
-  readonly rounds: Array<LoadResult>
-  answered: number
-}
-
-const orderOf = (productId: string): string => JSON.stringify({ lines: [{ productId, quantity: 1 }] })
 
 const startTargets = Effect.gen(function* () {
   const { settings } = yield* BenchDatabase
@@ -58,9 +48,6 @@ const startTargets = Effect.gen(function* () {
   }
 })
 
-const rates = (target: Target): ReadonlyArray<number> =>
-  target.rounds.map((round) => (round.answers[target.status] ?? 0) / round.seconds)
-
 const notes = ({ rounds }: Target): string => {
   const of = (value: (round: LoadResult) => number) => median(rounds.map(value))
   const latency = `${of((round) => round.latenciesMillis.median).toFixed(1)} / ${of((round) => round.latenciesMillis.p99).toFixed(1)} ms`
@@ -70,14 +57,7 @@ const notes = ({ rounds }: Target): string => {
 const measure = Effect.fnUntraced(function* (rounds: number) {
   const { bare, echo, orders, shop, soldOut } = yield* startTargets
   const targets = [orders, echo, soldOut, bare]
-  const send = yield* startLoad
-  const load = Effect.fnUntraced(function* (target: Target, seconds: number) {
-    const result = yield* send({ ...target.job, keyPrefix: randomBytes(6).toString("hex"), seconds })
-    const strangers = Object.keys(result.answers).filter((status) => status !== target.status)
-    if (strangers.length > 0) return yield* Effect.die(`${target.name} answered ${JSON.stringify(result.answers)}`)
-    target.answered += result.answers[target.status] ?? 0
-    return result
-  })
+  const load = loadWith(yield* startLoad)
   yield* Console.log("http: warming up")
   for (const target of targets) yield* load(target, warmUpSeconds)
   for (let round = 1; round <= rounds; round++) {

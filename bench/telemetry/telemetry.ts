@@ -4,11 +4,10 @@
  * one is loaded at a time, in turn, and each writes its log to a file as it would anywhere.
  */
 import { Console, Context, Effect, FileSystem, Layer } from "effect"
-import { randomBytes } from "node:crypto"
 import { BenchDatabase, benchDatabase } from "../benchDatabase.ts"
-import type { LoadResult } from "../http/loadGenerator.ts"
 import { startLoad, startServer } from "../http/processes.ts"
 import { openShop, shopSettings, verifySold } from "../http/shop.ts"
+import { loadWith, orderOf, rates, type Target } from "../http/target.ts"
 import { compare, publish, serverFacts } from "../report.ts"
 import { median } from "../statistics.ts"
 
@@ -29,8 +28,9 @@ const startService = Effect.fnUntraced(function* (name: string, settings: Readon
     settings: { ...database.settings, ...shopSettings, HEDONIFY_LOG_FILE: logFile, ...settings },
   })
   const shop = yield* openShop(port)
-  const rounds: Array<LoadResult> = []
-  return { name, logFile, shop, rounds, answered: 0 }
+  const job = { port, paths: ["/v1/orders"], body: orderOf(shop.productId), tokens: shop.tokens, connections }
+  const target: Target = { name, job, status: "201", rounds: [], answered: 0 }
+  return { logFile, shop, target }
 })
 
 const measure = Effect.fnUntraced(function* (roundCount: number) {
@@ -41,44 +41,34 @@ const measure = Effect.fnUntraced(function* (roundCount: number) {
   const share = yield* startService("default share", traced)
   const every = yield* startService("every trace", { ...traced, OTEL_TRACES_SAMPLER_ARG: "1" })
   const services = [off, share, every]
-  const send = yield* startLoad
-  const load = Effect.fnUntraced(function* (service: (typeof services)[number], seconds: number) {
-    const { productId, tokens } = service.shop
-    const body = JSON.stringify({ lines: [{ productId, quantity: 1 }] })
-    const job = { port: service.shop.port, paths: ["/v1/orders"], body, tokens, connections, seconds }
-    const result = yield* send({ ...job, keyPrefix: randomBytes(6).toString("hex") })
-    const strangers = Object.keys(result.answers).filter((status) => status !== "201")
-    if (strangers.length > 0) return yield* Effect.die(`${service.name} answered ${JSON.stringify(result.answers)}`)
-    service.answered += result.answers["201"] ?? 0
-    return result
-  })
+  const load = loadWith(yield* startLoad)
   yield* Console.log("telemetry: warming up")
-  for (const service of services) yield* load(service, warmUpSeconds)
+  for (const { target } of services) yield* load(target, warmUpSeconds)
   for (let round = 1; round <= roundCount; round++) {
     yield* Console.log(`telemetry: round ${round} of ${roundCount}`)
-    for (const service of services) service.rounds.push(yield* load(service, roundSeconds))
+    for (const { target } of services) target.rounds.push(yield* load(target, roundSeconds))
   }
-  for (const service of services) yield* verifySold(service.shop, service.answered)
-  const rates = (service: (typeof services)[number]) =>
-    service.rounds.map((round) => (round.answers["201"] ?? 0) / round.seconds)
-  const logNotes = Effect.fnUntraced(function* (service: (typeof services)[number]) {
-    const log = yield* files.readFileString(service.logFile)
+  for (const { shop, target } of services) yield* verifySold(shop, target.answered)
+  const logNotes = Effect.fnUntraced(function* ({ logFile, target }: (typeof services)[number]) {
+    const log = yield* files.readFileString(logFile)
     const lines = log.split("\n").length - 1
-    const per = (count: number) => (count / service.answered).toFixed(2)
-    const latency = median(service.rounds.map((round) => round.latenciesMillis.p99)).toFixed(1)
+    const per = (count: number) => (count / target.answered).toFixed(2)
+    const latency = median(target.rounds.map((round) => round.latenciesMillis.p99)).toFixed(1)
     return `p99 ${latency} ms; log an order: ${per(lines)} lines, ${per(Buffer.byteLength(log))} bytes`
   })
   yield* publish({
     name: "telemetry",
     unit: `orders/s at ${connections} connections`,
     rows: yield* Effect.forEach(services, (service) =>
-      Effect.map(logNotes(service), (notes) => ({ name: service.name, values: rates(service), notes })),
+      Effect.map(logNotes(service), (notes) => ({ name: service.target.name, values: rates(service.target), notes })),
     ),
     comparisons: [
-      compare("default share / tracing off", rates(share), rates(off), defaultShareBar),
-      compare("every trace / tracing off", rates(every), rates(off), everyTraceBar),
+      compare("default share / tracing off", rates(share.target), rates(off.target), defaultShareBar),
+      compare("every trace / tracing off", rates(every.target), rates(off.target), everyTraceBar),
     ],
-    checks: services.map(({ answered, name }) => `${name}: ${answered.toLocaleString("en")} answers 201 = units gone`),
+    checks: services.map(
+      ({ target: { answered, name } }) => `${name}: ${answered.toLocaleString("en")} answers 201 = units gone`,
+    ),
     server: yield* serverFacts,
   })
 })
