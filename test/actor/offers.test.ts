@@ -14,6 +14,7 @@ import { ShardStore, StoreRejected } from "../../src/inventory/store/ShardStore.
 import { sweeper } from "../../src/inventory/sweeper.ts"
 import { hold, newCaller, reserve, restock } from "../inventory/fixtures.ts"
 import { gateBefore, newProduct, type OneShardOptions, startOneShard } from "./oneShard.ts"
+import { inertInventory } from "../inventory/inertInventory.ts"
 
 const quiet = Effect.provide(Logger.layer([]))
 /** Lets everybody run who can, without time passing. */
@@ -194,13 +195,8 @@ describe("what comes back", () => {
 describe("the sweeper alone", () => {
   /** The shop with nobody in it: what is due is done by the sweeper. */
   const sweeping = Effect.fnUntraced(function* (shop: Effect.Success<ReturnType<typeof start>>) {
-    const inventory = Inventory.of({
+    const inventory = inertInventory({
       submit: (_shard, command, deadlineMillis) => shop.actor.submit(command, deadlineMillis),
-      grant: () => {},
-      revoke: () => {},
-      onFenced: () => {},
-      drain: Effect.void,
-      products: () => [],
       statuses: () => [shop.actor.status()],
     })
     const ending = OrderEnding.of({

@@ -9,6 +9,7 @@ import * as MemoryShardStore from "../../src/inventory/memory/MemoryShardStore.t
 import { OrderEnding } from "../../src/inventory/OrderEnding.ts"
 import { type EndableOrder, ShardStore } from "../../src/inventory/store/ShardStore.ts"
 import * as SecureRandom from "../../src/platform/secureRandom.ts"
+import { inertInventory } from "./inertInventory.ts"
 
 const order: EndableOrder = {
   orderId: OrderId.make("00000000-0000-7000-8000-000000000001"),
@@ -28,15 +29,12 @@ const refusedBy = (status: OrderStatus): Layer.Layer<OrderEnding> => {
         ...MemoryShardStore.make(new MemoryShardStore.MemoryDatabase(1)),
         endableOrder: () => Effect.succeed(order),
       }),
-      Layer.succeed(Inventory, {
-        submit: <C extends Command>() => Effect.succeed(refused) as unknown as Effect.Effect<OutcomeOf<C>>,
-        grant: () => {},
-        revoke: () => {},
-        onFenced: () => {},
-        drain: Effect.void,
-        products: () => [],
-        statuses: () => [],
-      }),
+      Layer.succeed(
+        Inventory,
+        inertInventory({
+          submit: <C extends Command>() => Effect.succeed(refused) as unknown as Effect.Effect<OutcomeOf<C>>,
+        }),
+      ),
     ]),
   )
 }

@@ -10,6 +10,7 @@ import * as MemoryShardStore from "../../src/inventory/memory/MemoryShardStore.t
 import { OrderEnding } from "../../src/inventory/OrderEnding.ts"
 import { type EndableOrder, ShardStore } from "../../src/inventory/store/ShardStore.ts"
 import { sweeper } from "../../src/inventory/sweeper.ts"
+import { inertInventory } from "./inertInventory.ts"
 
 const order = (number: number): EndableOrder => ({
   orderId: OrderId.make(`00000000-0000-7000-8000-${String(number).padStart(12, "0")}`),
@@ -36,15 +37,13 @@ const sweeping = (
         expiredOrders: () => expiredOrders,
         productsToOffer: () => Effect.succeed(productsToOffer),
       }),
-      Layer.succeed(Inventory, {
-        submit: <C extends Command>() => offer as Effect.Effect<OutcomeOf<C>>,
-        grant: () => {},
-        revoke: () => {},
-        onFenced: () => {},
-        drain: Effect.void,
-        products: () => [],
-        statuses: () => [status],
-      }),
+      Layer.succeed(
+        Inventory,
+        inertInventory({
+          submit: <C extends Command>() => offer as Effect.Effect<OutcomeOf<C>>,
+          statuses: () => [status],
+        }),
+      ),
       Layer.succeed(OrderEnding, { cancel: () => Effect.succeed(null), refund: () => Effect.succeed(null), expire }),
     ]),
   )
