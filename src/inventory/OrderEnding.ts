@@ -10,7 +10,7 @@ import { Clock, Context, Effect, Layer } from "effect"
 import { SecureRandom } from "effect/crypto"
 import type { CancelOutcome, EndingLine, EndingOrder, RefundOutcome } from "../domain/commands.ts"
 import type { CallerId, OrderId, Shard } from "../domain/ids.ts"
-import { mayBecome, type OrderStatus } from "../domain/order.ts"
+import { stillRefused } from "./laterStatus.ts"
 import { Inventory } from "./Inventory.ts"
 import { Busy, type CommandError } from "./shard/mailboxEntry.ts"
 import { type EndableOrder, ShardStore } from "./store/ShardStore.ts"
@@ -51,18 +51,6 @@ const make = Effect.fnUntraced(function* (settings: { readonly orderDeadlineMill
         Effect.option(inventory.submit(shard, { _tag: "Return", productId, returnId }, deadlineMillis)),
       { concurrency: "unbounded", discard: true },
     )
-
-  /**
-   * Why an ending came to nothing is looked up after its batch. Where the status found by then would let it go on, since
-   * another writer changed the order in between, nobody is refused by it: nothing happened, so the caller tries again.
-   */
-  const stillRefused = <R extends { readonly refusal: { readonly status: OrderStatus } }>(
-    refused: R,
-    endings: ReadonlyArray<OrderStatus>,
-  ): Effect.Effect<R, Busy> =>
-    endings.some((status) => mayBecome(refused.refusal.status, status))
-      ? Effect.fail(new Busy())
-      : Effect.succeed(refused)
 
   const cancel = Effect.fn("OrderEnding.cancel")(function* (
     caller: CallerId,

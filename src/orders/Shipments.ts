@@ -7,10 +7,11 @@
 import { Clock, Context, Effect, Layer } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { type MerchantId, type OrderId, ShipmentId } from "../domain/ids.ts"
-import { mayBecome, type Shipment } from "../domain/order.ts"
+import type { Shipment } from "../domain/order.ts"
 import type { DeliverRefusal, ShipRefusal } from "../domain/refusals.ts"
 import { Inventory } from "../inventory/Inventory.ts"
-import { Busy, type CommandError, OutcomeUnknown } from "../inventory/shard/mailboxEntry.ts"
+import { stillRefused } from "../inventory/laterStatus.ts"
+import { type CommandError, OutcomeUnknown } from "../inventory/shard/mailboxEntry.ts"
 import { OrderReads } from "./OrderReads.ts"
 
 export interface NewShipment {
@@ -72,12 +73,7 @@ const make = Effect.fnUntraced(function* (settings: { readonly orderDeadlineMill
     const shipmentId = ShipmentId.make(yield* random.uuidV7())
     const shipment = { shipmentId, orderId, merchantId, carrier, trackingNumber }
     const outcome = yield* inventory.submit(order.homeShard, { _tag: "Ship" as const, ...shipment }, deadlineMillis)
-    if (outcome._tag === "Refused") {
-      const { refusal } = outcome
-      // It was unfit when that was decided and is fit by now, and this merchant sells of it: so try again.
-      if (refusal.code === "not_shippable" && mayBecome(refusal.status, "shipped")) return yield* new Busy()
-      return outcome
-    }
+    if (outcome._tag === "Refused") return yield* stillRefused(outcome, ["shipped"])
     return (yield* sent(outcome.shipmentId)) ?? (yield* new OutcomeUnknown())
   })
 
