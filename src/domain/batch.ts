@@ -134,6 +134,9 @@ export interface BatchWrite {
   readonly offerTtlMillis: number
 }
 
+/** What a plan decides of it; who writes it, and how, is decided when it is committed. */
+export type PlannedWrite = Omit<BatchWrite, "shard" | "epoch" | "batch" | "form" | "offerTtlMillis">
+
 /** A batch of nothing, to be filled. */
 export const nothingWritten = {
   orders: [],

@@ -3,7 +3,7 @@
  * composition root says who; a listener must neither wait nor fail, since it is called between a commit and its answers.
  */
 import { Context } from "effect"
-import type { BatchWrite } from "../domain/batch.ts"
+import type { PlannedWrite } from "../domain/batch.ts"
 import type { Command } from "../domain/commands.ts"
 import type { ProductId, Shard } from "../domain/ids.ts"
 import type { RequestedLine } from "../domain/order.ts"
@@ -30,13 +30,10 @@ export interface InventoryListener {
   readonly late: (shard: Shard) => void
   /** A command left the mailbox for a batch. */
   readonly waited: (seconds: number) => void
-  readonly batched: (shard: Shard, commands: number, seconds: number) => void
+  readonly batched: (commands: number, seconds: number) => void
   readonly decided: (command: Command["_tag"], answer: Reply["_tag"]) => void
   readonly committed: (seconds: number) => void
-  readonly applied: (
-    write: Omit<BatchWrite, "shard" | "epoch" | "batch" | "form" | "offerTtlMillis">,
-    result: Applied,
-  ) => void
+  readonly applied: (write: PlannedWrite, result: Applied) => void
   readonly plannedAgain: (reason: PlannedAgain) => void
   readonly settledUnknown: (as: UnknownSettled) => void
   readonly fenced: (shard: Shard) => void

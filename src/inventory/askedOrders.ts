@@ -2,10 +2,11 @@
  * What came of each order that was asked for, told to the listener: the one place where every order passes, whether it
  * was asked for alone, in a batch, by a checkout or by accepting an offer.
  */
-import { Clock, Effect, Exit, Option } from "effect"
+import { Effect, Exit, Option } from "effect"
 import type { ReserveOutcome } from "../domain/commands.ts"
 import type { Shard } from "../domain/ids.ts"
-import { RecordedSpan } from "../platform/tracing/recording.ts"
+import { measured } from "../platform/measured.ts"
+import { recordedSpanOf } from "../platform/tracing/spans.ts"
 import { type AskedOrder, InventoryListener, silent } from "./InventoryListener.ts"
 import type { CommandError } from "./shard/mailboxEntry.ts"
 
@@ -20,15 +21,11 @@ export const heard = <A extends Ended>(order: Effect.Effect<A, CommandError>): E
   Effect.withFiber((fiber) => {
     const listener = fiber.getRef(InventoryListener)
     if (listener === silent) return order
-    const clock = fiber.getRef(Clock.Clock)
-    const { span } = fiber.cache
-    const isSeen = fiber.cache.tracerEnabled && span instanceof RecordedSpan && span.recording.isChosen
-    const beganAt = clock.currentTimeNanosUnsafe()
-    return Effect.onExit(order, (exit) => {
-      const seconds = Number(clock.currentTimeNanosUnsafe() - beganAt) / 1e9
-      listener.asked({ ...whatCameOfIt(exit), seconds, traceId: isSeen ? span.traceId : null })
-      return Effect.void
-    })
+    const span = recordedSpanOf(fiber)
+    const isSure = span !== null && span.recording.isChosen
+    return measured(order, (exit, seconds) =>
+      listener.asked({ ...whatCameOfIt(exit), seconds, traceId: isSure ? span.traceId : null }),
+    )
   })
 
 const whatCameOfIt = (exit: Exit.Exit<Ended, CommandError>): Pick<AskedOrder, "outcome" | "reason" | "sold"> => {

@@ -78,9 +78,7 @@ const makeInstruments = () => {
   const batchSizes = histogram("hedonify_batch_size", "Commands a batch", sizeBuckets)
   const batchSeconds = histogram("hedonify_batch_duration_seconds", "Batches, from taken to answered", requestBuckets)
   const commitSeconds = histogram("hedonify_commit_duration_seconds", "Commit statements, settled", requestBuckets)
-  const batches = counter("hedonify_batches_total", "Batches", ["shard"])
   const commands = counter("hedonify_commands_total", "Commands that were decided", ["command", "outcome"])
-  const shardCommands = counter("hedonify_shard_commands_total", "Commands taken by a shard's writer", ["shard"])
   const full = counter("hedonify_commands_refused_full_total", "Commands refused by a full mailbox", ["shard"])
   const late = counter("hedonify_commands_late_total", "Commands that waited past their deadline", ["shard"])
   const again = counter("hedonify_plans_again_total", "Batches that were planned more than once", ["reason"])
@@ -104,9 +102,7 @@ const makeInstruments = () => {
     refusedFull: (shard) => full.inc({ shard }),
     late: (shard) => late.inc({ shard }),
     waited: (seconds) => waits.observe(seconds),
-    batched: (shard, size, seconds) => {
-      batches.inc({ shard })
-      shardCommands.inc({ shard }, size)
+    batched: (size, seconds) => {
       batchSizes.observe(size)
       batchSeconds.observe(seconds)
     },
@@ -172,7 +168,7 @@ const makeInstruments = () => {
     }
     for (const [level, count] of Object.entries(written)) lines.inc({ level }, count)
   }
-  return { plain, open, gauge, listeners: { inventory, http, gateway, relay }, hot, readCounts }
+  return { plain, open, counter, gauge, listeners: { inventory, http, gateway, relay }, hot, readCounts }
 }
 
 /** A request may call itself anything; OpenTelemetry's word for what is none of these. */

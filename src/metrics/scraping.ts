@@ -4,7 +4,7 @@
  *
  * Must stay true: nothing but `/metrics` is answered; a scrape changes nothing and is never cached.
  */
-import { Effect, Layer, Option, Semaphore } from "effect"
+import { Context, Effect, Layer, Option, Semaphore } from "effect"
 import { createServer, type RequestListener as NodeListener, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { Counter } from "prom-client"
@@ -17,7 +17,6 @@ import { RedisLink } from "../platform/redis/RedisLink.ts"
 import { Audit, violatedRules } from "../verification/Audit.ts"
 import { makeBooks } from "./books.ts"
 import { Instruments } from "./Instruments.ts"
-import { MetricsAddress } from "./MetricsAddress.ts"
 
 const connectionsMax = 32
 const requestMaxMillis = 10_000
@@ -31,9 +30,11 @@ const makeScrape = Effect.gen(function* () {
   const audit = yield* Audit
   const log = yield* CurrentLogControl
   const { mailboxSize, redisUrl } = yield* Configuration
-  const { gauge, hot, open, plain, readCounts } = instruments
+  const { counter, gauge, hot, open, plain, readCounts } = instruments
   const books = yield* makeBooks(instruments)
   const depth = gauge("hedonify_mailbox_depth", "Commands that wait", ["shard"])
+  const batches = counter("hedonify_batches_total", "Batches", ["shard"])
+  const commands = counter("hedonify_shard_commands_total", "Commands taken by a shard's writer", ["shard"])
   const held = gauge("hedonify_lease_held", "Whether this process may write the shard", ["shard"])
   const epoch = gauge("hedonify_lease_epoch", "The lease's epoch", ["shard"])
   const batch = gauge("hedonify_lease_batch", "The lease's batch number", ["shard"])
@@ -47,15 +48,17 @@ const makeScrape = Effect.gen(function* () {
   const redisUp = Option.isSome(redisUrl) ? gauge("hedonify_redis_up", "Whether Redis answers") : null
 
   const look = Effect.gen(function* () {
+    for (const each of [batches, commands, available, stocked, info]) each.reset()
     for (const status of inventory.statuses()) {
       const shard = { shard: status.shard }
+      batches.inc(shard, status.batches)
+      commands.inc(shard, status.commands)
       depth.set(shard, status.mailboxDepth)
       held.set(shard, status.lease === null ? 0 : 1)
       if (status.lease === null) continue
       epoch.set(shard, status.lease.epoch)
       batch.set(shard, status.lease.batch)
     }
-    for (const each of [available, stocked, info]) each.reset()
     const { hot: hottest, others } = hot.among(inventory.products())
     for (const product of hottest) {
       available.set({ product_id: product.productId }, product.available)
@@ -130,6 +133,11 @@ const serve = Effect.fnUntraced(function* (host: string, port: number) {
   )
   return (server.address() as AddressInfo).port
 })
+
+/** Where the metrics are served, or that they are not. */
+export class MetricsAddress extends Context.Service<MetricsAddress, Option.Option<string>>()(
+  "hedonify/metrics/MetricsAddress",
+) {}
 
 /** Serves the metrics while the layer lives, and says where. */
 export const scraping = Layer.effect(

@@ -7,9 +7,10 @@
  * A failure says nothing of the charge: it may have been made.
  */
 import { NodeHttpClient } from "@effect/platform-node"
-import { ByteSize, Clock, Context, Duration, Effect, Exit, Layer, Schedule, Schema } from "effect"
+import { ByteSize, Context, Duration, Effect, Exit, Layer, Schedule, Schema } from "effect"
 import { HttpClient, HttpClientRequest, type HttpClientResponse, HttpIncomingMessage } from "effect/http"
 import { CircuitBreaker } from "effect/persistence"
+import { measured } from "../platform/measured.ts"
 import { traceHeaders } from "../platform/tracing/spans.ts"
 import { type Charge, Charge as ChargeSchema, type Chargeable, isOf } from "./charge.ts"
 import * as bounds from "./paymentBounds.ts"
@@ -91,15 +92,9 @@ export const GatewayListener = Context.Reference<GatewayListener>("hedonify/paym
 })
 
 const heard = <A, E>(operation: Parameters<GatewayListener["called"]>[0], call: Effect.Effect<A, E>) =>
-  Effect.withFiber((fiber) => {
-    const clock = fiber.getRef(Clock.Clock)
-    const beganAt = clock.currentTimeNanosUnsafe()
-    return Effect.onExit(call, (exit) => {
-      const seconds = Number(clock.currentTimeNanosUnsafe() - beganAt) / 1e9
-      fiber.getRef(GatewayListener).called(operation, Exit.isSuccess(exit), seconds)
-      return Effect.void
-    })
-  }) as Effect.Effect<A, E>
+  Effect.flatMap(GatewayListener, (listener) =>
+    measured(call, (exit, seconds) => listener.called(operation, Exit.isSuccess(exit), seconds)),
+  )
 
 const make = Effect.fnUntraced(function* (url: string) {
   const client = yield* HttpClient.HttpClient

@@ -8,7 +8,7 @@
  * process, the webhook is free again by itself. Tried and lost: a session's advisory lock for each webhook. It is free
  * at once after a crash, and costs a connection, whose loss has to be noticed before each attempt.
  */
-import { Clock, Context, Effect, Layer } from "effect"
+import { Clock, Context, Effect, Exit, Layer } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { SqlClient, type SqlError } from "effect/sql"
 import { Events } from "../events/Events.ts"
@@ -17,6 +17,7 @@ import { makeFanOut } from "./fanOut.ts"
 import { pauseAfter } from "./retries.ts"
 import { type Answer, Sender } from "./Sender.ts"
 import { signedHeaders } from "./signing.ts"
+import { measured } from "../platform/measured.ts"
 import { noted, spanned, traceHeaders, wantTrace } from "../platform/tracing/spans.ts"
 import type { WebhookId } from "./webhook.ts"
 import { deliveriesAtOnceMax, failingMaxMillis, turnMaxMillis } from "./webhookBounds.ts"
@@ -69,10 +70,9 @@ const make = Effect.gen(function* () {
       const secrets = receiver.previousSecret === null ? [receiver.secret] : [receiver.secret, receiver.previousSecret]
       const signed = signedHeaders(secrets, delivery.eventId, nowMillis, delivery.payload)
       const headers = { ...signed, ...(yield* traceHeaders) }
-      const clock = yield* Clock.Clock
-      const beganAt = clock.currentTimeNanosUnsafe()
-      const answer = yield* sender.post(receiver.url, headers, delivery.payload)
-      listener.attempted(isAccepted(answer), Number(clock.currentTimeNanosUnsafe() - beganAt) / 1e9)
+      const answer = yield* measured(sender.post(receiver.url, headers, delivery.payload), (exit, seconds) =>
+        listener.attempted(Exit.isSuccess(exit) && isAccepted(exit.value), seconds),
+      )
       const status = answer._tag === "Answered" ? answer.status : null
       yield* noted(() => ({
         "hedonify.webhook.id": receiver.id,
@@ -81,11 +81,11 @@ const make = Effect.gen(function* () {
         "http.request.method": "POST",
         ...(status === null ? { "error.type": "unanswered" } : { "http.response.status_code": status }),
       }))
-      if (!isAccepted(answer)) yield* wantTrace
       if (isAccepted(answer)) {
         yield* statements.recordSuccess(sql, receiver.id, delivery.id, status)
         return true
       }
+      yield* wantTrace
       const leftAloneMillis = answer._tag === "Answered" ? answer.retryAfterMillis : 0
       const pauseMillis = yield* pauseAfter(delivery.attempts + 1, leftAloneMillis)
       yield* statements.recordFailure(sql, receiver.id, delivery.id, { status, error: errorOf(answer), pauseMillis })

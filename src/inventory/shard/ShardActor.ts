@@ -14,7 +14,7 @@ import { Cause, Clock, Effect, Exit, Fiber, Latch, Queue, Scheduler, type Scope 
 import { settlePauseMillis } from "../../domain/bounds.ts"
 import type { Command, Outcome, OutcomeOf } from "../../domain/commands.ts"
 import type { Shard } from "../../domain/ids.ts"
-import { RecordedSpan } from "../../platform/tracing/recording.ts"
+import { recordedSpanOf } from "../../platform/tracing/spans.ts"
 import { InventoryListener, type LoadedProduct } from "../InventoryListener.ts"
 import { runBatch, type Ending } from "./batch.ts"
 import { beginBatchTrace } from "./batchTrace.ts"
@@ -115,7 +115,7 @@ export const make = Effect.fnUntraced(function* (
 
   const submit = <C extends Command>(command: C, deadlineMillis: number): Effect.Effect<OutcomeOf<C>, CommandError> =>
     Effect.withFiber((fiber) => {
-      const span = fiber.cache.tracerEnabled && fiber.cache.span instanceof RecordedSpan ? fiber.cache.span : null
+      const span = recordedSpanOf(fiber)
       const enqueuedAt = span === null ? 0n : clock.currentTimeNanosUnsafe()
       return Effect.callback<Outcome, CommandError>((resume) => {
         const entry: Entry = {
@@ -259,7 +259,7 @@ export const make = Effect.fnUntraced(function* (
       }),
     )
     trace?.end(exit)
-    listener.batched(shard, entries.length, Number(clock.currentTimeNanosUnsafe() - takenAt) / 1e9)
+    listener.batched(entries.length, Number(clock.currentTimeNanosUnsafe() - takenAt) / 1e9)
   })
 
   yield* Effect.forkScoped(Effect.forever(turnWheel))

@@ -6,7 +6,7 @@
  */
 import { type Clock, Effect, type Exit } from "effect"
 import type { Shard } from "../../domain/ids.ts"
-import type { Decision, RecordedSpan } from "../../platform/tracing/recording.ts"
+import type { Decision } from "../../platform/tracing/recording.ts"
 import { carrier } from "../../platform/tracing/recordingTracer.ts"
 import type { Entry } from "./mailboxEntry.ts"
 
@@ -17,8 +17,8 @@ export interface BatchTrace {
 }
 
 export const beginBatchTrace = (shard: Shard, entries: ReadonlyArray<Entry>, clock: Clock.Clock): BatchTrace | null => {
-  const [like] = recordedOf(entries)
-  if (like === undefined) return null
+  const like = entries.find((entry) => entry.span !== null)?.span ?? null
+  if (like === null) return null
   const takenAt = clock.currentTimeNanosUnsafe()
   const batch = carrier("ShardActor.batch", like, takenAt)
   batch.attribute("hedonify.shard", shard)
@@ -46,6 +46,3 @@ export const beginBatchTrace = (shard: Shard, entries: ReadonlyArray<Entry>, clo
     },
   }
 }
-
-const recordedOf = (entries: ReadonlyArray<Entry>): ReadonlyArray<RecordedSpan> =>
-  entries.flatMap((entry) => (entry.span === null ? [] : [entry.span]))

@@ -7,7 +7,7 @@
  * product that the batch edits, an order that it ends or a cart that it sells, the plan ends before it and the rest
  * waits for the next batch, so that the order of the mailbox still decides.
  */
-import type { BatchWrite, ProductState } from "../../domain/batch.ts"
+import type { PlannedWrite, ProductState } from "../../domain/batch.ts"
 import { type Command, holdName } from "../../domain/commands.ts"
 import type { ProductId, Shard } from "../../domain/ids.ts"
 import { type Decision, type Draft, type Facts, later } from "./draft.ts"
@@ -21,7 +21,7 @@ export interface Plan {
   readonly decisions: ReadonlyArray<Decision>
   /** Whether anything was refused, so that facts must be known and the lease read before anybody is answered. */
   readonly refuses: boolean
-  readonly write: Omit<BatchWrite, "shard" | "epoch" | "batch" | "form" | "offerTtlMillis">
+  readonly write: PlannedWrite
   /** What `available` becomes for each product taken from, except those the batch also gives units back to. */
   readonly expected: ReadonlyMap<ProductId, number>
   /** Products that were offered to all who wait for them, and those that are to be offered to more of them. */

@@ -82,14 +82,13 @@ export class Recording {
   /** The first span has ended. A batch waits for what it carried; all of it ends, since every request does. */
   ended(hasFailed: boolean): void {
     this.#hasEnded = true
-    if (this.#carriedOpen === 0) this.#settle(hasFailed)
-    else this.isWanted ||= hasFailed
+    this.isWanted ||= hasFailed
+    this.#settle()
   }
 
-  #settle(isWanted: boolean): void {
-    if (this.#fate !== "open") return
-    const isKept =
-      this.isChosen || this.#carriedKept.length > 0 || ((isWanted || this.isWanted) && this.sink.mayKeepMore())
+  #settle(): void {
+    if (this.#fate !== "open" || !this.#hasEnded || this.#carriedOpen > 0) return
+    const isKept = this.isChosen || this.#carriedKept.length > 0 || (this.isWanted && this.sink.mayKeepMore())
     this.#fate = isKept ? "kept" : "dropped"
     if (isKept) {
       this.first?.addLinks(this.#carriedKept.map((span) => ({ span, attributes: {} })))
@@ -104,7 +103,7 @@ export class Recording {
   #carriedEnded(isKept: boolean, parent: RecordedSpan): void {
     this.#carriedOpen -= 1
     if (isKept && this.#carriedKept.length < linksMax) this.#carriedKept.push(parent)
-    if (this.#carriedOpen === 0 && this.#hasEnded) this.#settle(false)
+    this.#settle()
   }
 
   /** A span that ended after its recording was settled follows it. */

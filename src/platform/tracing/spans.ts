@@ -14,6 +14,12 @@ export const spanned =
       fiber.cache.tracerEnabled ? Effect.withSpan(effect, name, { captureStackTrace: false, ...options }) : effect,
     )
 
+/** The span that a fiber works in, where spans are recorded. */
+export const recordedSpanOf = (fiber: Fiber.Fiber<unknown, unknown>): RecordedSpan | null => {
+  const { span, tracerEnabled } = fiber.cache
+  return tracerEnabled && span instanceof RecordedSpan ? span : null
+}
+
 /** Notes something of the whole request that a fiber works for, for its span and its log line. */
 export const noteOnRequest = (fiber: Fiber.Fiber<unknown, unknown>, name: string, value: string | number): void => {
   const { span } = fiber.cache
@@ -32,8 +38,8 @@ export const wantTrace: Effect.Effect<void> = Effect.withFiber((fiber) => {
  * recorded span that it is sampled, so that others would keep what we throw away.
  */
 export const traceHeaders: Effect.Effect<{ readonly traceparent?: string }> = Effect.withFiber((fiber) => {
-  const { span, tracerEnabled } = fiber.cache
-  if (!tracerEnabled || !(span instanceof RecordedSpan)) return Effect.succeed({})
+  const span = recordedSpanOf(fiber)
+  if (span === null) return Effect.succeed({})
   const flags = span.recording.isChosen ? "01" : "00"
   return Effect.succeed({ traceparent: `00-${span.traceId}-${span.spanId}-${flags}` })
 })
