@@ -156,7 +156,7 @@ const drawPayer = (chance: Chance, times: Times, number: number): Payer => ({
     : null,
   extensionMillis: times.extensionMillis,
   meetsTheEnd: chance.pick(["neither", "begin", "answer", "answer"]),
-  regrets: chance.happens(0.45),
+  regrets: chance.happens(0.5),
   retriesMax: chance.pick([0, 1, 3]),
   goesToSecond: chance.happens(0.5),
 })
@@ -248,7 +248,7 @@ const drawListEdit = (chance: Chance, { at }: Times, productId: ProductId): Edit
 })
 
 export const drawLives = (chance: Chance, shop: Shop): Lives => {
-  const kind = chance.pick(["none", "none", "paying", "paying", "paying", "waiting", "waiting", "both"] as const)
+  const kind = chance.pick(["none", "paying", "paying", "paying", "paying", "waiting", "waiting", "both"] as const)
   const pays = kind === "paying" || kind === "both"
   const waits = kind === "waiting" || kind === "both"
   const lengthMillis = chance.pick([100, 600, 3_000])
@@ -274,11 +274,11 @@ export const drawLives = (chance: Chance, shop: Shop): Lives => {
     payers: pays ? some(chance.between(3, 12), (number) => drawPayer(chance, times, number)) : [],
     refunders: pays
       ? some(chance.pick([0, 2, 3]), () => {
-          return { atMillis: at() + 200, times: chance.pick([1, 2]), sellsAll: chance.happens(0.8) }
+          return { atMillis: at() + 200, times: chance.pick([1, 2, 2, 2]), sellsAll: chance.happens(0.8) }
         })
       : [],
     senders: pays
-      ? some(chance.pick([4, 10, 16]), () => ({
+      ? some(chance.pick([10, 14, 16]), () => ({
           atMillis: at() + chance.pick([50, 400, 1_200]),
           merchant: chance.below(2),
           times: chance.pick([1, 2]),

@@ -194,7 +194,7 @@ export const sending = Effect.fnUntraced(function* (place: Place, { atMillis, de
   if (order === null) return
   const senders = new Set(database.tables.shipmentsOf(order.orderId).map((shipment) => shipment.merchantId))
   const other = merchantIds.find((id) => !senders.has(id))
-  const merchantId = (senders.size > 0 && chance.happens(0.7) ? other : null) ?? merchantIds[merchant]
+  const merchantId = (senders.size > 0 && chance.happens(0.9) ? other : null) ?? merchantIds[merchant]
   if (merchantId === undefined) return
   const who = `merchant ${merchantIds.indexOf(merchantId)}`
   const sent: Array<ShipmentId> = []
